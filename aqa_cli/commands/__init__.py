@@ -1,0 +1,1 @@
+"""One module per command.  Modules import nothing heavy at the top, so that ``aqa --help`` is instant."""

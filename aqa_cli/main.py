@@ -1,0 +1,75 @@
+"""The entry point: the list of commands, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from stages.errors import AqaError, ItemsFailedError
+from stages.version import __version__
+
+COMMANDS = {
+    "import-poses": "aqa_cli.commands.import_poses",
+    "finetune": "aqa_cli.commands.finetune",
+    "evaluate": "aqa_cli.commands.evaluate",
+}
+"""Command → module with a function ``command``, in the order in which help shows them."""
+
+_EPILOG = "A first run: 'aqa demo'.  Every stage reads and writes HDF5 artifacts in the workspace; 'aqa inspect FILE' looks at any."
+
+app = typer.Typer(
+    name="aqa",
+    help="Action quality assessment: how well was an action in a video done?",
+    epilog=_EPILOG,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+_state = {"verbose": False}
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"aqa {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks of errors.")] = False,
+    _: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)] = False,
+) -> None:
+    _state["verbose"] = verbose
+
+
+for _name, _module in COMMANDS.items():
+    app.command(_name)(importlib.import_module(_module).command)
+
+
+def main() -> None:
+    """Run ``aqa`` and turn every error into its exit code."""
+    try:
+        app()
+    except AqaError as error:
+        if _state["verbose"] and not isinstance(error, ItemsFailedError):
+            traceback.print_exc()
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(141)
+    except Exception:
+        traceback.print_exc()
+        print(f"error: this is a bug in aqa {__version__}; the traceback above belongs in its report.", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

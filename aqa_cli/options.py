@@ -1,0 +1,110 @@
+"""The options that commands share, and how they become a stage's configuration and run options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from aqa_cli.console import progress
+from stages.configuration import Layer, nest_flags, parse_assignments, read_file
+from stages.engine.options import RunOptions, parse_shard
+from stages.errors import UsageError
+from stages.workspace import Workspace
+
+_WHERE, _HOW = "Where", "How to run"
+
+WorkspaceOption = Annotated[
+    Path | None,
+    typer.Option("--workspace", help="Folder of inputs and outputs; else $AQA_WORKSPACE, else ./aqa-workspace.", rich_help_panel=_WHERE),
+]
+DataRootOption = Annotated[
+    Path | None, typer.Option("--data-root", help="Folder under which data sets lie; else $AQA_DATA.", rich_help_panel=_WHERE)
+]
+OutputOption = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Where to write, instead of the workspace.", rich_help_panel=_WHERE)
+]
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="YAML file with the configuration.", rich_help_panel=_HOW)]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Set any configuration key, e.g. training.epochs=50; repeatable.", rich_help_panel=_HOW
+    ),
+]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Make outputs again that exist.", rich_help_panel=_HOW)]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would be done; write nothing.", rich_help_panel=_HOW)]
+FailFastOption = Annotated[bool, typer.Option("--fail-fast", help="Stop at the first item that fails.", rich_help_panel=_HOW)]
+ShardOption = Annotated[
+    str | None, typer.Option("--shard", metavar="I/N", help="Do part I of N, or 'auto' in a SLURM job array.", rich_help_panel=_HOW)
+]
+DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:0 … or mps.", rich_help_panel=_HOW)]
+ResumeOption = Annotated[
+    str,
+    typer.Option(
+        "--resume",
+        help="no, yes (go on with a run that was stopped; an error where there is none) or auto.",
+        rich_help_panel=_HOW,
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+WhereOption = Annotated[
+    list[str] | None, typer.Option("--where", metavar="COLUMN=VALUE", help="Select clips by a manifest column; repeatable.")
+]
+
+
+def workspace(folder: Path | None) -> Workspace:
+    """Return the workspace that was asked for."""
+    return Workspace(folder) if folder is not None else Workspace.default()
+
+
+def run_options(
+    folder: Path | None,
+    *,
+    data_root: Path | None = None,
+    device: str = "auto",
+    shard: str | None = None,
+    overwrite: bool = False,
+    dry_run: bool = False,
+    fail_fast: bool = False,
+    resume: str = "no",
+) -> RunOptions:
+    """Return the run options of a command."""
+    return RunOptions(
+        workspace=workspace(folder),
+        data_root=data_root,
+        device=device,
+        shard=parse_shard(shard),
+        overwrite=overwrite,
+        dry_run=dry_run,
+        fail_fast=fail_fast,
+        resume=resume,
+        progress=progress(),
+    )
+
+
+def parse_seeds(text: str | None) -> list[int] | None:
+    """Read ``0-2``, ``0,1,5`` or ``3``."""
+    if text is None:
+        return None
+    seeds: list[int] = []
+    try:
+        for part in text.split(","):
+            low, dash, high = part.partition("-")
+            seeds.extend(range(int(low), int(high) + 1) if dash else [int(low)])
+    except ValueError:
+        seeds = []
+    if not seeds:
+        raise UsageError(f"--seeds takes numbers and ranges, found '{text}'.", hint="for example --seeds 0-2")
+    return list(dict.fromkeys(seeds))
+
+
+def layers(config: Path | None, assignments: list[str] | None, flags: dict[str, Any]) -> list[Layer]:
+    """Return the sources of a configuration, weakest first: file, ``--set``, flags."""
+    found = []
+    if config is not None:
+        found.append(Layer(str(config), read_file(config)))
+    if assignments:
+        found.append(Layer("--set", parse_assignments(assignments)))
+    found.append(Layer("flag", nest_flags(flags)))
+    return found

@@ -1,0 +1,24 @@
+"""The library behind ``aqa``: video → pose → features → encoder → model → an honest score.
+
+=====================  ================================================================================================
+``errors``             every error that a user can cause, with its hint and exit code
+``configuration``      how a stage's configuration is put together: default < file < ``--set`` < flag, typos named
+``workspace``          where every stage finds and leaves its artifacts by default
+``artifacts``          the HDF5 format (``docs/format.md``): schema, store, fingerprint, provenance, collections
+``engine``             how any stage runs: plan, skip, shard, device, seed, the method contract, the training loop
+``datasets``           the manifest, one adapter per data set, splits and protocols
+``skeletons``          joint layouts, graphs, transforms, importers of other tools' pose files
+``encoders``           networks from a pose sequence to a representation, one file each
+``import_poses``       stage: a data set's skeletons, or another tool's files, into pose artifacts
+``pretrain``           stage: unlabelled motion into an encoder; one module per method
+``finetune``           stage: a few scored clips into a model; one module per method
+``evaluate``           stage: predictions, metrics with intervals, a report
+=====================  ================================================================================================
+
+Nothing here prints, exits or knows the command line.  Shapes in docstrings share one legend: N clips, T frames, V joints,
+M people, C channels, S segments, D feature dimensions.
+"""
+
+from stages.version import __version__
+
+__all__ = ["__version__"]

@@ -1,0 +1,140 @@
+"""What each kind of artifact must hold: one literal table, and the check that names every deviation at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from stages.arrays import Array
+
+SCHEMA_VERSION = "1.0"
+"""major.minor: readers accept any minor of their own major."""
+
+
+@dataclass(frozen=True)
+class ArraySpec:
+    """One dataset: the names of its dimensions (a final ``"..."`` leaves the rest open) and its numpy kinds (``f``, ``i``, ``u``)."""
+
+    dims: tuple[str, ...]
+    kinds: str = "f"
+    required: bool = True
+    units: str = ""
+
+
+@dataclass(frozen=True)
+class KindSpec:
+    """One kind of artifact: its arrays, and the JSON documents that must lie beside them."""
+
+    summary: str
+    arrays: Mapping[str, ArraySpec] = field(default_factory=dict)
+    documents: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    """Groups under which any array may lie (weights have names of their own)."""
+
+
+COMMON_DOCUMENTS = ("config", "provenance")
+
+KINDS: Mapping[str, KindSpec] = {
+    "poses": KindSpec(
+        "joint positions of the people in one clip",
+        {
+            "positions": ArraySpec(("person", "frame", "joint", "axis"), "f"),
+            "confidence": ArraySpec(("person", "frame", "joint"), "f", units="1"),
+            "timestamps": ArraySpec(("frame",), "f", units="s"),
+        },
+        ("clip", "skeleton"),
+    ),
+    "features": KindSpec(
+        "features of one clip's segments",
+        {"features": ArraySpec(("view", "segment", "dimension", "..."), "f")},
+        ("clip", "sampling"),
+    ),
+    "images": KindSpec(
+        "body maps of one clip",
+        {"images": ArraySpec(("frame", "channel", "row", "column"), "uf"), "timestamps": ArraySpec(("frame",), "f", units="s")},
+        ("clip",),
+    ),
+    "encoder": KindSpec("a pretrained encoder", {}, ("encoder", "training"), ("weights",)),
+    "model": KindSpec("a trained assessment model", {}, ("method", "data", "training"), ("weights", "arrays", "reference")),
+    "predictions": KindSpec(
+        "per-sample predictions and their truth",
+        {
+            "predicted": ArraySpec(("sample", "..."), "f"),
+            "truth": ArraySpec(("sample",), "f"),
+        },
+        ("samples",),
+        ("extra",),
+    ),
+    "checkpoint": KindSpec("the state of an unfinished training run", {}, ("state",), ("tensors",)),
+}
+
+
+def problems(kind: str, arrays: Mapping[str, Array], documents: Mapping[str, Any]) -> list[str]:
+    """Return every way in which an artifact deviates from its kind; an empty list means that it conforms."""
+    if kind not in KINDS:
+        return [f"aqa_kind: expected one of {', '.join(sorted(KINDS))}, found '{kind}'"]
+    spec, found = KINDS[kind], []
+    for name, array_spec in spec.arrays.items():
+        if name not in arrays:
+            if array_spec.required:
+                found.append(f"/{name}: missing")
+        else:
+            found.extend(_array_problems(name, arrays[name], array_spec))
+    strange = [name for name in arrays if name not in spec.arrays and name.split("/")[0] not in spec.prefixes]
+    found.extend(f"/{name}: not part of a '{kind}' artifact" for name in strange)
+    found.extend(f"/{name}: missing document" for name in (*spec.documents, *COMMON_DOCUMENTS) if name not in documents)
+    if not found:
+        found.extend(_size_problems(spec, arrays))
+    if kind == "poses" and not found:
+        found.extend(_pose_problems(arrays, documents))
+    return found
+
+
+def dimension_names(kind: str, name: str) -> tuple[str, ...]:
+    """Return the dimension names of an array, without the open end; empty for weights and the like."""
+    spec = KINDS[kind].arrays.get(name)
+    return tuple(dim for dim in spec.dims if dim != "...") if spec else ()
+
+
+def _array_problems(name: str, array: Array, spec: ArraySpec) -> list[str]:
+    found = []
+    if array.dtype.kind not in spec.kinds:
+        found.append(f"/{name}: expected a number of kind '{spec.kinds}', found {array.dtype}")
+    open_end = spec.dims[-1] == "..."
+    rank = len(spec.dims) - open_end
+    if array.ndim != rank and not (open_end and array.ndim > rank):
+        found.append(f"/{name}: expected dimensions {spec.dims}, found shape {array.shape}")
+    return found
+
+
+def _size_problems(spec: KindSpec, arrays: Mapping[str, Array]) -> list[str]:
+    sizes: dict[str, tuple[str, int]] = {}
+    found = []
+    for name, array_spec in spec.arrays.items():
+        if name not in arrays:
+            continue
+        for dim, size in zip(array_spec.dims, arrays[name].shape, strict=False):
+            if dim == "...":
+                break
+            first, expected = sizes.setdefault(dim, (name, size))
+            if size != expected:
+                found.append(f"/{name}: {dim} is {size}, but /{first} has {expected}")
+    return found
+
+
+def _pose_problems(arrays: Mapping[str, Array], documents: Mapping[str, Any]) -> list[str]:
+    found = []
+    positions, joints = arrays["positions"], documents["skeleton"].get("joints", [])
+    if positions.shape[3] not in (2, 3):
+        found.append(f"/positions: expected 2 or 3 axes, found {positions.shape[3]}")
+    if positions.shape[2] != len(joints):
+        found.append(f"/positions: {positions.shape[2]} joints, but /skeleton names {len(joints)}")
+    if np.isinf(positions).any():
+        found.append("/positions: infinite values (missing is NaN)")
+    timestamps = arrays["timestamps"]
+    if timestamps.size > 1 and not (np.diff(timestamps) > 0).all():
+        found.append("/timestamps: not increasing")
+    return found

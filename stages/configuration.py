@@ -1,0 +1,173 @@
+"""How a stage's configuration is put together: default < config file < ``--set a.b=c`` < flag.
+
+Every value keeps the name of the layer it came from, which ``aqa config show`` prints.  Unknown keys are errors that name
+the nearest valid key.  What does not change a result (device, workspace, shards) is no configuration: see
+:class:`stages.engine.options.RunOptions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from stages.errors import UsageError, nearest
+
+Values = dict[str, Any]
+
+
+class Config(BaseModel):
+    """Base of every configuration: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, protected_namespaces=())
+
+
+C = TypeVar("C", bound=Config)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One source of values: its ``name`` is what error messages and ``aqa config show`` call it."""
+
+    name: str
+    values: Values
+
+
+@dataclass(frozen=True)
+class Resolved(Generic[C]):
+    """A configuration and, for each dotted key, the name of the layer that decided it."""
+
+    config: C
+    sources: dict[str, str]
+
+
+def resolve(model: type[C], layers: Sequence[Layer]) -> Resolved[C]:
+    """Merge ``layers`` (weakest first) over the defaults of ``model``.
+
+    Raises:
+        UsageError: a key is unknown (the nearest is named) or a value is not valid; all problems at once.
+    """
+    merged: Values = {}
+    decided: dict[str, str] = {}
+    for layer in layers:
+        _merge(merged, layer.values)
+        for key, _ in flatten(layer.values):
+            decided[key] = layer.name
+    try:
+        config = model.model_validate(merged)
+    except ValidationError as error:
+        raise _usage_error(model, error, decided) from None
+    sources = {key: _source(key, decided) for key, _ in flatten(config.model_dump(mode="json"))}
+    return Resolved(config, sources)
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield ``("a.b", value)`` for every leaf; an empty mapping is a leaf."""
+    for key, value in values.items():
+        dotted = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            yield from flatten(value, f"{dotted}.")
+        else:
+            yield dotted, value
+
+
+def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Return the dotted keys in which two configurations differ, sorted."""
+    before, after = dict(flatten(old)), dict(flatten(new))
+    missing = object()
+    return sorted(key for key in {*before, *after} if before.get(key, missing) != after.get(key, missing))
+
+
+def parse_assignments(assignments: Sequence[str]) -> Values:
+    """Turn ``["a.b=3", "c=text"]`` into nested values; the right-hand side is YAML, so ``3``, ``true`` and ``[1, 2]`` work."""
+    values: Values = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key.strip():
+            raise UsageError(f"--set takes KEY=VALUE, found '{assignment}'.", hint="for example --set training.epochs=50")
+        _merge(values, _nest(key.strip(), _yaml(text, f"--set {assignment}")))
+    return values
+
+
+def read_file(path: Path) -> Values:
+    """Read a YAML configuration file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"Cannot read the configuration file {path}: {error.strerror}.") from None
+    values = _yaml(text, str(path))
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise UsageError(f"{path} must hold keys and values, found {type(values).__name__}.")
+    return values
+
+
+def nest_flags(flags: Mapping[str, Any]) -> Values:
+    """Nest dotted flag names and drop the flags that were not given (None or an empty list)."""
+    values: Values = {}
+    for key, value in flags.items():
+        if value is not None and value != []:
+            _merge(values, _nest(key, value))
+    return values
+
+
+def _yaml(text: str, where: str) -> Any:
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise UsageError(f"{where} is not valid YAML: {str(error).splitlines()[0]}.") from None
+    if isinstance(value, str):  # YAML 1.1 reads 1e-3 as text; whoever types it means a number
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def _nest(dotted: str, value: Any) -> Values:
+    for key in reversed(dotted.split(".")):
+        value = {key: value}
+    return dict(value)
+
+
+def _merge(into: Values, values: Mapping[str, Any]) -> None:
+    for key, value in values.items():
+        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
+            _merge(into[key], value)
+        else:
+            into[key] = dict(value) if isinstance(value, Mapping) else value
+
+
+def _source(key: str, decided: Mapping[str, str]) -> str:
+    while key:
+        if key in decided:
+            return decided[key]
+        key = key.rpartition(".")[0]
+    return "default"
+
+
+def _usage_error(model: type[Config], error: ValidationError, decided: Mapping[str, str]) -> UsageError:
+    lines = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"])
+        where = _source(key, decided)
+        if problem["type"] == "extra_forbidden":
+            guess = nearest(key, _known_keys(model))
+            question = f" Did you mean '{guess}'?" if guess else ""
+            lines.append(f"Unknown key '{key}' ({where}).{question}")
+        else:
+            reason = problem["msg"].removeprefix("Value error, ")
+            lines.append(f"'{key}' ({where}): {reason}, found {problem['input']!r}.")
+    return UsageError("\n".join(lines), hint="'aqa config show STAGE' lists every key with its value")
+
+
+def _known_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield f"{prefix}{name}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _known_keys(field.annotation, f"{prefix}{name}.")

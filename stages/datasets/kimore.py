@@ -1,0 +1,146 @@
+"""KIMORE: physical rehabilitation exercises with clinical scores (Capecchi et al. 2019).
+
+Layout: ``KiMoRe/{CG/{Expert,NotExpert},GPP/{Stroke,Parkinson,BackPain}}/<ID>/Es<k>/{Raw,Label}`` with
+``Raw/JointPosition*.csv`` (25 Kinect v2 joints × (x, y, z, state), metres, 30 fps) and ``Label/ClinicalAssessment_<ID>.xlsx``
+(total 0–50 = primary outcomes 0–15 + control factors 0–35).  The published files have leading blank lines, a trailing comma,
+a few recordings of two or three bodies (the first is the patient), folders without a recording, and missing scores.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stages.arrays import Array
+from stages.datasets import manifest
+from stages.datasets.manifest import Value
+from stages.datasets.registry import Adapter, Scan
+from stages.errors import ArtifactError
+from stages.skeletons.layouts import KINECT_25
+from stages.skeletons.poses import PoseSequence, sequence
+
+FPS = 30.0
+COHORTS = ("CG/Expert", "CG/NotExpert", "GPP/BackPain", "GPP/Parkinson", "GPP/Stroke")
+_JOINT_COLUMNS = 100
+_SCORES = {"cTS": "score", "cPO": "score.po", "cCF": "score.cf"}
+_TRACKED = {0: 0.0, 1: 0.5, 2: 1.0}
+"""Kinect's state of a joint (not tracked, inferred, tracked) → confidence."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The file of one subject's exercise."""
+
+    file: Path
+
+
+def locate(root: Path) -> Path | None:
+    """Return the folder that holds ``CG`` and ``GPP``."""
+    candidates = [root, root / "KiMoRe", root / "KIMORE", root / "kimore"]
+    return next((folder for folder in candidates if (folder / "CG").is_dir() or (folder / "GPP").is_dir()), None)
+
+
+def scan(folder: Path) -> Scan:
+    """List every exercise folder; what is missing or odd is a problem, never an error."""
+    rows: list[tuple[str, dict[str, Value]]] = []
+    sources: dict[str, Recording] = {}
+    problems: list[str] = []
+    for cohort in COHORTS:
+        for exercise in _exercise_folders(folder / cohort):
+            clip = exercise.relative_to(folder).as_posix()
+            recordings = sorted((exercise / "Raw").glob("JointPosition*.csv"))
+            if not recordings:
+                problems.append(f"{clip}: no JointPosition file in Raw")
+            else:
+                sources[clip] = Recording(recordings[0])
+                if len(recordings) > 1:
+                    problems.append(f"{clip}: {len(recordings)} JointPosition files, using {recordings[0].name}")
+            scores = _scores(exercise, clip, problems)
+            if recordings and "score" not in scores:
+                problems.append(f"{clip}: no clinical score")
+            subject, cohort_name = exercise.parent.name, cohort.split("/")[1]
+            rows.append((clip, {**scores, "subject": subject, "action": exercise.name, "cohort": cohort_name}))
+    if not rows:
+        raise ArtifactError(f"{folder} holds no exercise folders.", hint=f"expected {ADAPTER.layout_help}")
+    return Scan(manifest.from_rows(rows, "kimore"), sources, problems)
+
+
+def load_poses(recording: Recording) -> PoseSequence:
+    """Read one ``JointPosition`` file: (1, T, 25, 3) in metres, origin at the Kinect."""
+    table, bodies = _read_table(recording.file)
+    frames = table[:, :_JOINT_COLUMNS].reshape(len(table), 25, 4)
+    states = frames[:, :, 3].astype(int)
+    confidence = np.vectorize(lambda state: _TRACKED.get(state, 0.0), otypes=[np.float32])(states)
+    clip = {"file": recording.file.name, "bodies_in_file": bodies}
+    return sequence(frames[:, :, :3], KINECT_25, fps=FPS, confidence=confidence[None], units="m", origin="camera", clip=clip)
+
+
+def _exercise_folders(cohort: Path) -> Iterator[Path]:
+    if cohort.is_dir():
+        for subject in sorted(cohort.iterdir(), key=_natural):
+            if subject.is_dir():
+                yield from sorted(path for path in subject.glob("Es[1-5]") if path.is_dir())
+
+
+def _natural(path: Path) -> tuple[str, int]:
+    number = re.search(r"(\d+)$", path.name)
+    return (path.name.rstrip("0123456789"), int(number.group()) if number else 0)
+
+
+def _scores(exercise: Path, clip: str, problems: list[str]) -> dict[str, Value]:
+    import openpyxl
+
+    files = sorted((exercise / "Label").glob("ClinicalAssessment*.xlsx"))
+    if not files:
+        problems.append(f"{clip}: no ClinicalAssessment file in Label")
+        return {}
+    try:
+        book = openpyxl.load_workbook(files[0], read_only=True, data_only=True)
+        rows = list(book.active.iter_rows(values_only=True))
+        book.close()
+    except Exception as error:  # openpyxl raises whatever its zip and XML readers raise
+        problems.append(f"{clip}: {files[0].name} is not readable ({type(error).__name__})")
+        return {}
+    if len(rows) < 2:
+        problems.append(f"{clip}: {files[0].name} has no row of scores")
+        return {}
+    number = exercise.name.removeprefix("Es")
+    scores: dict[str, Value] = {}
+    for title, value in zip(rows[0], rows[1], strict=False):
+        for short, column in _SCORES.items():
+            if isinstance(title, str) and short in title and title.rstrip().endswith(number) and isinstance(value, int | float):
+                scores[column] = float(value)
+    return scores
+
+
+def _read_table(file: Path) -> tuple[Array, int]:
+    lines = [line.strip().rstrip(",") for line in file.read_text(encoding="utf-8", errors="replace").splitlines()]
+    rows: list[list[float]] = []
+    width = 0
+    for number, line in enumerate(lines, start=1):
+        if not line:
+            continue
+        try:
+            cells = [float(cell) for cell in line.split(",")]
+        except ValueError:
+            raise ArtifactError(f"{file.name}, line {number}: not a row of numbers.") from None
+        if len(cells) < _JOINT_COLUMNS:
+            raise ArtifactError(f"{file.name}, line {number}: expected {_JOINT_COLUMNS} columns (25 joints × 4), found {len(cells)}.")
+        width = max(width, len(cells))
+        rows.append(cells[:_JOINT_COLUMNS])
+    if not rows:
+        raise ArtifactError(f"{file.name} holds no frames.")
+    return np.asarray(rows), width // _JOINT_COLUMNS
+
+
+ADAPTER: Adapter = Adapter(
+    name="kimore",
+    layout_help="KiMoRe/CG/Expert/E_ID1/Es1/Raw/JointPosition*.csv beside Label/ClinicalAssessment_E_ID1.xlsx",
+    locate=locate,
+    scan=scan,
+    load_poses=load_poses,
+)

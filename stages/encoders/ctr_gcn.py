@@ -1,0 +1,225 @@
+"""CTR-GCN: channel-wise topology refinement graph convolution (Chen et al., ICCV 2021), the encoder of SME-GCN.
+
+The arithmetic is the published network's, arranged for speed: the three subsets of a unit share one convolution each
+instead of having three, and the joints' relations are computed after the mean over time, which commutes with a point-wise
+convolution.  :func:`from_published` maps the published state dict's keys onto it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from stages.configuration import Config
+from stages.errors import ArtifactError
+from stages.skeletons.graph import spatial
+from stages.skeletons.layouts import Layout
+
+SUBSETS = 3
+"""Identity, inward and outward edges."""
+_DILATIONS = (1, 2)
+_BRANCHES = len(_DILATIONS) + 2
+_BLOCKS = ((1, 1), (1, 1), (1, 1), (1, 1), (2, 2), (2, 1), (2, 1), (4, 2), (4, 1), (4, 1))
+"""(width multiple, temporal stride) of the ten blocks."""
+
+
+class CTRGCNConfig(Config):
+    """Sizes; the defaults are the paper's."""
+
+    width: int = 64
+    """Channels of the first blocks; the last have four times as many.  A multiple of 8."""
+    blocks: int = 10
+    """How many of the ten blocks are used (10 is the paper's network; small data can do with fewer)."""
+
+
+class CTRGCN(nn.Module):
+    """Poses (N, C, T, V, M) → representation (N, D), D = 4 × width, averaged over people, joints and valid frames."""
+
+    def __init__(self, config: CTRGCNConfig, layout: Layout, channels: int = 3, people: int = 1) -> None:
+        super().__init__()
+        joints = len(layout.joints)
+        adjacency = torch.from_numpy(spatial(layout))
+        self.data_bn = nn.BatchNorm1d(people * channels * joints)
+        blocks: list[_Block] = []
+        before = channels
+        for number, (multiple, stride) in enumerate(_BLOCKS[: config.blocks]):
+            after = config.width * multiple
+            blocks.append(_Block(before, after, stride, adjacency, residual=number > 0))
+            before = after
+        self.blocks = nn.ModuleList(blocks)
+        self.dimensions = before
+        self.apply(_initialise)
+        for unit in blocks:
+            nn.init.constant_(unit.graph.bn.weight, 1e-6)  # a unit starts as its residual, as published
+
+    def frames(self, poses: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the representation per frame (N, T', D), averaged over people and joints, and its mask (N, T')."""
+        features, mask = self.joints(poses, mask)
+        return features.mean(dim=(1, 4)).transpose(1, 2), mask
+
+    def joints(self, poses: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the feature map (N, M, D, T', V) before any pooling, and the mask (N, T') at its temporal resolution."""
+        batch, channels, frames, joints, people = poses.shape
+        flat = poses.permute(0, 4, 3, 1, 2).reshape(batch, people * joints * channels, frames)
+        x = self.data_bn(flat).view(batch, people, joints, channels, frames)
+        x = x.permute(0, 1, 3, 4, 2).reshape(batch * people, channels, frames, joints)
+        for block in self.blocks:
+            x = block(x)
+        stride = -(-frames // x.shape[2])
+        mask = F.max_pool1d(mask[:, None].float(), stride, stride, ceil_mode=True)[:, 0] > 0 if stride > 1 else mask
+        return x.view(batch, people, *x.shape[1:]), mask
+
+    def forward(self, poses: Tensor, mask: Tensor) -> Tensor:
+        """Return the clip's representation (N, D); ``mask`` (N, T) is true where a frame is real."""
+        features, mask = self.frames(poses, mask)
+        weight = mask[:, :, None].to(features.dtype)
+        return (features * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
+
+
+class _Block(nn.Module):
+    def __init__(self, before: int, after: int, stride: int, adjacency: Tensor, *, residual: bool) -> None:
+        super().__init__()
+        self.graph = _Graph(before, after, adjacency)
+        self.time = _Time(after, stride)
+        self.residual: nn.Module | None = None
+        self.has_residual = residual
+        if residual and (before != after or stride != 1):
+            self.residual = nn.Sequential(nn.Conv2d(before, after, 1, stride=(stride, 1)), nn.BatchNorm2d(after))
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.time(self.graph(x))
+        if self.has_residual:
+            y = y + (self.residual(x) if self.residual is not None else x)
+        return F.relu(y)
+
+
+class _Graph(nn.Module):
+    """Channel-wise topology refinement (the CTR-GCN paper's equations 4 to 8) over the three subsets, with a residual."""
+
+    def __init__(self, before: int, after: int, adjacency: Tensor) -> None:
+        super().__init__()
+        self.hidden = 8 if before <= 9 else before // 8
+        self.after = after
+        self.shared = nn.Parameter(adjacency.clone())
+        self.alpha = nn.Parameter(torch.zeros(1))
+        self.relate = nn.Conv1d(before, 2 * SUBSETS * self.hidden, 1)
+        self.refine = nn.Conv2d(SUBSETS * self.hidden, SUBSETS * after, 1, groups=SUBSETS)
+        self.transform = nn.Conv2d(before, SUBSETS * after, 1)
+        self.bn = nn.BatchNorm2d(after)
+        self.down: nn.Module = nn.Identity()
+        if before != after:
+            self.down = nn.Sequential(nn.Conv2d(before, after, 1), nn.BatchNorm2d(after))
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, _, frames, joints = x.shape
+        one, two = self.relate(x.mean(dim=2)).view(batch, 2, SUBSETS * self.hidden, joints).unbind(dim=1)
+        relations = torch.tanh(one[:, :, :, None] - two[:, :, None, :])
+        refined = self.refine(relations).view(batch, SUBSETS, self.after, joints, joints)
+        topology = refined * self.alpha + self.shared[None, :, None]
+        values = self.transform(x).view(batch, SUBSETS, self.after, frames, joints)
+        y = torch.matmul(values[:, 0], topology[:, 0].transpose(-1, -2))
+        for subset in range(1, SUBSETS):
+            y = y + torch.matmul(values[:, subset], topology[:, subset].transpose(-1, -2))
+        return F.relu(self.bn(y) + self.down(x))
+
+
+class _Time(nn.Module):
+    """Multi-scale temporal convolution: two dilated branches, a max-pooling one and a point-wise one."""
+
+    def __init__(self, channels: int, stride: int) -> None:
+        super().__init__()
+        part = channels // _BRANCHES
+        branches = [
+            nn.Sequential(
+                nn.Conv2d(channels, part, 1),
+                nn.BatchNorm2d(part),
+                nn.ReLU(),
+                nn.Conv2d(part, part, (5, 1), stride=(stride, 1), padding=(2 * dilation, 0), dilation=(dilation, 1)),
+                nn.BatchNorm2d(part),
+            )
+            for dilation in _DILATIONS
+        ]
+        branches.append(
+            nn.Sequential(
+                nn.Conv2d(channels, part, 1),
+                nn.BatchNorm2d(part),
+                nn.ReLU(),
+                nn.MaxPool2d((3, 1), stride=(stride, 1), padding=(1, 0)),
+                nn.BatchNorm2d(part),
+            )
+        )
+        branches.append(nn.Sequential(nn.Conv2d(channels, part, 1, stride=(stride, 1)), nn.BatchNorm2d(part)))
+        self.branches = nn.ModuleList(branches)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([branch(x) for branch in self.branches], dim=1)
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Conv1d | nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, mode="fan_out")
+        assert module.bias is not None
+        nn.init.zeros_(module.bias)
+
+
+_RENAMED = (
+    (r"^l(\d+)\.gcn1\.(down|bn)\.", r"blocks.{0}.graph.\2."),
+    (r"^l(\d+)\.gcn1\.PA$", r"blocks.{0}.graph.shared"),
+    (r"^l(\d+)\.gcn1\.alpha$", r"blocks.{0}.graph.alpha"),
+    (r"^l(\d+)\.tcn1\.branches\.([01])\.3\.conv\.", r"blocks.{0}.time.branches.\2.3."),
+    (r"^l(\d+)\.tcn1\.branches\.([01])\.3\.bn\.", r"blocks.{0}.time.branches.\2.4."),
+    (r"^l(\d+)\.tcn1\.", r"blocks.{0}.time."),
+    (r"^l(\d+)\.residual\.conv\.", r"blocks.{0}.residual.0."),
+    (r"^l(\d+)\.residual\.bn\.", r"blocks.{0}.residual.1."),
+)
+
+
+def from_published(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Map a published CTR-GCN state dict onto :class:`CTRGCN`.
+
+    Returns:
+        the encoder's state dict, and the classifier's (``weight``, ``bias``; empty where the checkpoint has none).
+
+    Raises:
+        ArtifactError: a key is not one of the published network's.
+    """
+    encoder: dict[str, Tensor] = {}
+    head: dict[str, Tensor] = {}
+    convolutions: dict[tuple[int, int, str], Tensor] = {}
+    for published, value in state.items():
+        key = published.removeprefix("module.")
+        if key.startswith("data_bn."):
+            encoder[key] = value
+        elif key.startswith("fc."):
+            head[key.removeprefix("fc.")] = value
+        elif match := re.match(r"^l(\d+)\.gcn1\.convs\.(\d)\.(conv[1-4]\.(?:weight|bias))$", key):
+            convolutions[int(match[1]), int(match[2]), match[3]] = value
+        else:
+            encoder[_renamed(key)] = value
+    for block in sorted({number for number, _, _ in convolutions}):
+        encoder.update(_fused(convolutions, block))
+    return encoder, head
+
+
+def _renamed(key: str) -> str:
+    for pattern, replacement in _RENAMED:
+        match = re.match(pattern, key)
+        if match:
+            return re.sub(pattern, replacement.format(int(match[1]) - 1), key)
+    raise ArtifactError(f"'{key}' is not a key of a published CTR-GCN checkpoint.")
+
+
+def _fused(convolutions: Mapping[tuple[int, int, str], Tensor], block: int) -> dict[str, Tensor]:
+    prefix = f"blocks.{block - 1}.graph"
+    fused = {}
+    for kind in ("weight", "bias"):
+        parts = {n: [convolutions[block, subset, f"conv{n}.{kind}"] for subset in range(SUBSETS)] for n in (1, 2, 3, 4)}
+        relate = torch.cat([*parts[1], *parts[2]])
+        fused[f"{prefix}.relate.{kind}"] = relate.squeeze(-1) if kind == "weight" else relate
+        fused[f"{prefix}.transform.{kind}"] = torch.cat(parts[3])
+        fused[f"{prefix}.refine.{kind}"] = torch.cat(parts[4])
+    return fused

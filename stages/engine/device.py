@@ -1,0 +1,28 @@
+"""Devices."""
+
+from __future__ import annotations
+
+import torch
+
+from stages.errors import UsageError
+
+
+def choose(text: str) -> torch.device:
+    """Return the device for ``auto``, ``cpu``, ``cuda``, ``cuda:i`` or ``mps``.
+
+    Raises:
+        UsageError: the device is unknown or not there; nothing ever falls back to the CPU silently.
+    """
+    if text == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    kind, _, index = text.partition(":")
+    if kind not in ("cpu", "cuda", "mps") or (index and not (kind == "cuda" and index.isdigit())):
+        raise UsageError(f"Unknown device '{text}'.", hint="one of auto, cpu, cuda, cuda:0 …, mps")
+    if kind == "cuda" and int(index or 0) >= torch.cuda.device_count():
+        count = torch.cuda.device_count()
+        raise UsageError(f"The device '{text}' is not there: this machine has {count} CUDA device(s).", hint="--device cpu")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise UsageError("The device 'mps' is not there on this machine.", hint="--device cpu")
+    return torch.device(text)

@@ -1,0 +1,343 @@
+"""The one training loop: phases, named streams and optimisers, selection, checkpoints, curves.  On Lightning Fabric."""
+
+from __future__ import annotations
+
+import copy
+import math
+import signal
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from types import FrameType
+from typing import Any
+
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor
+
+from stages.engine.batch import Batch
+from stages.engine.checkpoint import Checkpoint
+from stages.engine.method import Phase, Sets, TorchMethod
+from stages.engine.progress import Progress, Silent, Task
+from stages.engine.seeding import seed_of
+from stages.engine.streams import Stream
+from stages.engine.training import TrainingConfig
+from stages.errors import PreemptedError, TrainingError, UsageError
+
+Validate = Callable[[], float]
+"""Returns the figure to select by; lower is better."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Everything about one training run that is not the method, its data or its hyper-parameters.
+
+    Attributes:
+        seed: of this run.
+        device: where to train.
+        validate: gives the validation figure after each epoch; None where nothing is held out.
+        keep: ``best`` (by validation) or ``last``.
+        checkpoint: where the state is saved; None for none.
+        resume: ``no``, ``yes`` or ``auto``.
+        progress: where to report.
+        label: what the progress calls this run.
+    """
+
+    seed: int = 0
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    validate: Validate | None = None
+    keep: str = "last"
+    checkpoint: Checkpoint | None = None
+    resume: str = "no"
+    progress: Progress = field(default_factory=Silent)
+    label: str = "training"
+
+
+@dataclass
+class History:
+    """The curves of a run: one row per epoch with the mean of every term, the learning rate and the validation figure."""
+
+    rows: list[dict[str, float]] = field(default_factory=list)
+    best_epoch: int = -1
+    best_value: float = math.inf
+
+
+@dataclass
+class _Position:
+    phase: int = 0
+    epoch: int = 0
+    step: int = 0
+    total_epochs: int = 0
+    sums: dict[str, float] = field(default_factory=dict)
+
+
+class _Run:
+    """One training run's moving parts; :func:`train` is the way in."""
+
+    def __init__(self, method: TorchMethod, sets: Sets, training: TrainingConfig, setting: Setting) -> None:
+        if training.micro_batch and method.couples_batch and training.micro_batch < training.batch_size:
+            raise UsageError("This method compares clips within a batch, so training.micro_batch cannot split it.")
+        accelerator = setting.device.type if setting.device.type != "cuda" else "cuda"
+        devices: Any = [setting.device.index or 0] if setting.device.type == "cuda" else 1
+        self.fabric = Fabric(accelerator=accelerator, devices=devices, precision=training.precision)
+        self.method, self.sets, self.training, self.setting = method, sets, training, setting
+        self.phases = method.phases()
+        self.position, self.history = _Position(), History()
+        self.best: dict[str, Tensor] | None = None
+        self.saved_at = time.monotonic()
+        self.stop_signal: int | None = None
+        self.module: Any = None
+        self.optimisers: dict[str, torch.optim.Optimizer] = {}
+        self.pending: dict[str, Any] | None = None
+
+    def epochs_of(self, phase: Phase) -> int:
+        return phase.epochs or self.training.epochs
+
+    def enter(self, phase: Phase) -> dict[str, Stream]:
+        """Build the phase's optimisers and streams."""
+        groups = {name: list(parameters) for name, parameters in self.method.optimisers(phase).items()}
+        built = {name: _optimiser(parameters, self.training) for name, parameters in groups.items()}
+        set_up = self.fabric.setup(self.method, *built.values(), move_to_device=True)
+        self.module = set_up[0] if isinstance(set_up, tuple) else set_up
+        self.module.mark_forward_method("step")
+        self.optimisers = dict(zip(built, set_up[1:], strict=True))
+        if self.pending is not None:
+            for name, state in self.pending.items():
+                self.optimisers[name].load_state_dict(state)
+            self.pending = None
+        return self.method.streams(self.sets, phase, self.training)
+
+    def run(self) -> History:
+        total = sum(self.epochs_of(phase) for phase in self.phases)
+        with self.setting.progress.task(self.setting.label, total) as task, _Signals(self._on_signal):
+            task.advance(self.position.total_epochs)
+            while self.position.phase < len(self.phases):
+                phase = self.phases[self.position.phase]
+                streams = self.enter(phase)
+                while self.position.epoch < self.epochs_of(phase):
+                    self.epoch(phase, streams, task)
+                    if self._is_patience_over():
+                        break
+                self.position = _Position(self.position.phase + 1, 0, 0, self.position.total_epochs)
+                self.best_to_keep_after_phase()
+        return self.history
+
+    def best_to_keep_after_phase(self) -> None:
+        """Take the selected weights into the next phase, or out of the last."""
+        if self.setting.keep == "best" and self.best is not None:
+            self.method.load_state_dict(self.best)
+
+    def epoch(self, phase: Phase, streams: Mapping[str, Stream], task: Task) -> None:
+        """Train one epoch from the current step on, validate, select, save."""
+        position, steps = self.position, next(iter(streams.values())).steps
+        rate = _rate(self.training, position.epoch, self.epochs_of(phase))
+        for optimiser in self.optimisers.values():
+            for group in optimiser.param_groups:
+                group["lr"] = rate * group.get("lr_factor", 1.0)
+        self.method.train()
+        while position.step < steps:
+            self._preempt_if_asked()
+            self.save_if_due()
+            seed = seed_of(self.setting.seed, position.phase, position.epoch, position.step)
+            torch.manual_seed(seed)
+            terms = self.step(phase, streams)
+            for name, value in terms.items():
+                position.sums[name] = position.sums.get(name, 0.0) + value
+            position.step += 1
+        row = {name: value / steps for name, value in position.sums.items()}
+        row |= {"epoch": float(position.total_epochs), "phase": float(position.phase), "lr": rate}
+        self._validate(row)
+        self.history.rows.append(row)
+        position.epoch, position.step, position.sums = position.epoch + 1, 0, {}
+        position.total_epochs += 1
+        task.advance(1, _shown(row))
+
+    def step(self, phase: Phase, streams: Mapping[str, Stream]) -> dict[str, float]:
+        """Take one optimiser step of every optimiser that the method returned a loss for."""
+        position = self.position
+        batches = {
+            name: stream.batch(seed_of(self.setting.seed, name), position.epoch, position.step).to(self.setting.device)
+            for name, stream in streams.items()
+        }
+        terms: dict[str, float] = {}
+        parts = _micro_batches(batches, self.training.micro_batch)
+        for optimiser in self.optimisers.values():
+            optimiser.zero_grad(set_to_none=True)
+        used: set[str] = set()
+        for share, part in parts:
+            result = self.module.step(part, phase)
+            names = list(result.losses)
+            for number, name in enumerate(names):
+                parameters = [p for group in self.optimisers[name].param_groups for p in group["params"]]
+                last = number == len(names) - 1
+                self.fabric.backward(result.losses[name] * share, inputs=parameters, retain_graph=not last)
+                used.add(name)
+            for name, value in {**result.losses, **result.terms}.items():
+                terms[name] = terms.get(name, 0.0) + share * float(value.detach())
+        _check_finite(terms, self.setting.label, position.total_epochs)
+        for name in sorted(used):
+            if self.training.clip_norm:
+                self.fabric.clip_gradients(self.module, self.optimisers[name], max_norm=self.training.clip_norm)
+            self.optimisers[name].step()
+        return terms
+
+    def save_if_due(self) -> None:
+        """Save the state every ``training.checkpoint_seconds``."""
+        if self.setting.checkpoint and time.monotonic() - self.saved_at >= self.training.checkpoint_seconds:
+            self.save()
+
+    def save(self) -> None:
+        """Save the state of the run."""
+        if self.setting.checkpoint is None:
+            return
+        self.setting.checkpoint.save(
+            {
+                "method": dict(self.method.state_dict()),
+                "optimisers": {name: optimiser.state_dict() for name, optimiser in self.optimisers.items()},
+                "position": asdict(self.position),
+                "history": asdict(self.history),
+                "best": self.best,
+            }
+        )
+        self.saved_at = time.monotonic()
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on where a saved run stopped."""
+        self.method.load_state_dict(state["method"])
+        self.position, self.history = _Position(**state["position"]), History(**state["history"])
+        self.best, self.pending = state["best"], state["optimisers"]
+
+    def _validate(self, row: dict[str, float]) -> None:
+        if self.setting.validate is None:
+            return
+        self.method.eval()
+        value = self.setting.validate()
+        row["validation"] = value
+        if value < self.history.best_value or (self.history.best_epoch < 0 and not math.isnan(value)):
+            self.history.best_value, self.history.best_epoch = value, self.position.total_epochs
+            if self.setting.keep == "best":
+                self.best = {key: tensor.detach().cpu().clone() for key, tensor in self.method.state_dict().items()}
+
+    def _is_patience_over(self) -> bool:
+        patience = self.training.patience
+        if patience is None or self.setting.validate is None or self.history.best_epoch < 0:
+            return False
+        return self.position.total_epochs - 1 - self.history.best_epoch >= patience
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self.stop_signal = number
+
+    def _preempt_if_asked(self) -> None:
+        if self.stop_signal is None:
+            return
+        self.save()
+        where = self.setting.checkpoint.path if self.setting.checkpoint else "nowhere"
+        raise PreemptedError(f"Stopped by signal {self.stop_signal}; the state is in {where}.", hint="the same command with --resume")
+
+
+def train(method: TorchMethod, sets: Sets, training: TrainingConfig, setting: Setting) -> History:
+    """Train ``method`` in place and return its curves; afterwards it holds the selected weights and is in eval mode.
+
+    Raises:
+        UsageError: the configuration cannot be trained, or there is nothing to resume.
+        PreemptedError: SIGTERM or SIGUSR1 arrived; the state was saved.
+        TrainingError: the loss is no longer a number.
+    """
+    run = _Run(method, sets, training, setting)
+    saved = setting.checkpoint.load(setting.resume) if setting.checkpoint else None
+    method.to(setting.device)
+    if saved is not None:
+        run.restore(saved)
+        setting.progress.note(f"{setting.label}: resumed at epoch {run.position.total_epochs}, step {run.position.step}")
+    history = run.run()
+    method.eval()
+    return history
+
+
+def initialise(build: Callable[[], TorchMethod], seed: int) -> TorchMethod:
+    """Build a method with weights that depend on ``seed`` alone."""
+    torch.manual_seed(seed_of(seed, "initial weights"))
+    return build()
+
+
+def _optimiser(parameters: list[Any], training: TrainingConfig) -> torch.optim.Optimizer:
+    if training.optimiser == "sgd":
+        return torch.optim.SGD(
+            parameters,
+            lr=training.lr,
+            momentum=training.momentum,
+            nesterov=training.nesterov and training.momentum > 0,
+            weight_decay=training.weight_decay,
+        )
+    kind = torch.optim.Adam if training.optimiser == "adam" else torch.optim.AdamW
+    return kind(parameters, lr=training.lr, weight_decay=training.weight_decay)
+
+
+def _rate(training: TrainingConfig, epoch: int, epochs: int) -> float:
+    """Return the learning rate of an epoch (counted from 0)."""
+    if epoch < training.warmup_epochs:
+        return training.lr * (epoch + 1) / training.warmup_epochs
+    if training.schedule == "cosine":
+        done = (epoch - training.warmup_epochs) / max(1, epochs - training.warmup_epochs)
+        return training.lr * 0.5 * (1 + math.cos(math.pi * done))
+    if training.schedule == "step":
+        return training.lr * training.decay ** sum(epoch >= edge for edge in training.step_epochs)
+    if training.schedule == "exponential":
+        return training.lr * training.decay ** (epoch // training.decay_interval)
+    return training.lr
+
+
+def _micro_batches(batches: Mapping[str, Batch], size: int | None) -> list[tuple[float, Mapping[str, Batch]]]:
+    largest = max(len(batch) for batch in batches.values())
+    if size is None or largest <= size:
+        return [(1.0, batches)]
+    count = -(-largest // size)
+    parts: list[tuple[float, Mapping[str, Batch]]] = []
+    first = next(iter(batches.values()))
+    for number in range(count):
+        part = {name: _part(batch, number, count) for name, batch in batches.items()}
+        parts.append((len(next(iter(part.values()))) / len(first), part))
+    return [(share, part) for share, part in parts if share > 0]
+
+
+def _part(batch: Batch, number: int, count: int) -> Batch:
+    low, high = len(batch) * number // count, len(batch) * (number + 1) // count
+
+    def cut(value: Any) -> Any:
+        return value[low:high] if isinstance(value, Tensor | tuple) else value
+
+    partner = _part(batch.partner, number, count) if batch.partner is not None else None
+    return replace(batch, **{name: cut(copy.copy(value)) for name, value in vars(batch).items() if name != "partner"}, partner=partner)
+
+
+def _check_finite(terms: Mapping[str, float], label: str, epoch: int) -> None:
+    bad = [name for name, value in terms.items() if not math.isfinite(value)]
+    if bad:
+        raise TrainingError(
+            f"{label}: the loss '{bad[0]}' is no longer a number in epoch {epoch}.",
+            hint="a smaller --set training.lr, --set training.clip_norm=1, or training.precision=32-true",
+        )
+
+
+def _shown(row: Mapping[str, float]) -> str:
+    hidden = ("epoch", "phase", "lr")
+    return " ".join(f"{name} {value:.4g}" for name, value in row.items() if name not in hidden)
+
+
+class _Signals:
+    """While it is entered, SIGTERM and SIGUSR1 are handed to ``handler`` (only in a process's main thread)."""
+
+    def __init__(self, handler: Callable[[int, FrameType | None], None]) -> None:
+        self.handler = handler
+        self.before: dict[int, Any] = {}
+
+    def __enter__(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGUSR1):
+            try:
+                self.before[number] = signal.signal(number, self.handler)
+            except ValueError:
+                return
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,225 @@
+"""Plan, skip, refuse, shard, record failures: the one way in which any stage works through its items.
+
+An item's output is *done* when it carries the item's fingerprint; it is skipped.  An output with another fingerprint is
+*stale*: the run refuses, names the keys that differ and offers ``--overwrite``.  An output that cannot be read is made again.
+"""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from stages.artifacts import store
+from stages.artifacts.fingerprint import fingerprint
+from stages.configuration import differing_keys
+from stages.engine.options import RunOptions, Shard
+from stages.errors import AqaError, ArtifactError, ItemsFailedError
+
+FAILURES = "failures"
+WORKLIST = "worklist.json"
+
+
+class State(Enum):
+    """What a plan found at an item's output."""
+
+    TODO = "to do"
+    DONE = "done"
+    STALE = "stale"
+    DAMAGED = "damaged"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One output of a stage, and everything that decides it."""
+
+    id: str
+    output: Path
+    stage: str
+    stage_version: int
+    config: Mapping[str, Any]
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    """Role → fingerprint."""
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint that the output must carry."""
+        return fingerprint(self.stage, self.stage_version, self.config, self.inputs)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An item that could not be made, with its reason."""
+
+    id: str
+    error: str
+    message: str
+    details: str = ""
+
+
+@dataclass
+class Summary:
+    """What a run did."""
+
+    done: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    failed: list[Failure] = field(default_factory=list)
+
+    def raise_if_failed(self, failures: Path) -> None:
+        """Raise exit code 4 where items failed."""
+        if self.failed:
+            names = "\n".join(f"  - {failure.id}: {failure.message}" for failure in self.failed[:10])
+            more = f"\n  … and {len(self.failed) - 10} more" if len(self.failed) > 10 else ""
+            raise ItemsFailedError(
+                f"{len(self.failed)} of {len(self.failed) + len(self.done) + len(self.skipped)} items failed:\n{names}{more}",
+                hint=f"reasons in {failures}; the same command retries just these",
+            )
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The items of one run with what was found at their outputs; only this shard's items."""
+
+    states: tuple[tuple[Item, State], ...]
+
+    def items(self, *states: State) -> list[Item]:
+        """Return the items in any of ``states``."""
+        return [item for item, state in self.states if state in states]
+
+
+def plan(items: Sequence[Item], shard: Shard | None = None) -> Plan:
+    """Look at every output that belongs to ``shard`` and say what is done, stale, damaged or still to do."""
+    part = shard or Shard()
+    return Plan(tuple((item, state_of(item)) for position, item in enumerate(items) if part.takes(position)))
+
+
+def state_of(item: Item) -> State:
+    """Say what lies at an item's output, reading only its root attributes."""
+    if not item.output.exists():
+        return State.TODO
+    try:
+        header = store.read_header(item.output)
+    except ArtifactError:
+        return State.DAMAGED
+    return State.DONE if header.fingerprint == item.fingerprint else State.STALE
+
+
+def refuse_stale(found: Plan) -> None:
+    """Raise exit code 3 where an output was made differently, naming the keys that differ."""
+    stale = found.items(State.STALE)
+    if not stale:
+        return
+    first = stale[0]
+    reasons = _differences(first)
+    raise ArtifactError(
+        f"{len(stale)} output{'s' if len(stale) > 1 else ''} exist{'' if len(stale) > 1 else 's'} but "
+        f"{'were' if len(stale) > 1 else 'was'} made differently, for example {first.output}:\n"
+        + "\n".join(f"  - {reason}" for reason in reasons),
+        hint="--overwrite makes them again; or choose another name or workspace",
+    )
+
+
+def run(items: Sequence[Item], work: Callable[[Item], None], options: RunOptions, *, log: Path, tolerant: bool = True) -> Summary:
+    """Make every output of this shard that is missing.
+
+    Args:
+        items: all items of the stage, of every shard.
+        work: makes one item and writes its output.
+        options: shard, overwrite, dry run and the rest.
+        log: the folder that holds ``failures*.jsonl``.
+        tolerant: a failing item is recorded and the run goes on; otherwise its error ends the run.
+
+    Raises:
+        ArtifactError: outputs exist that were made differently, and ``--overwrite`` was not given.
+    """
+    found = plan(items, options.shard)
+    if not options.overwrite:
+        refuse_stale(found)
+    redo = (State.TODO, State.DAMAGED, State.STALE)
+    todo = found.items(*redo, State.DONE) if options.overwrite else found.items(*redo)
+    skipped = [] if options.overwrite else [item.id for item in found.items(State.DONE)]
+    summary = Summary(skipped=skipped)
+    if options.dry_run:
+        for item, state in found.states:
+            verb = "make again" if options.overwrite and state is not State.TODO else _VERBS[state]
+            options.progress.note(f"{verb:<12} {item.output}")
+        return summary
+    failures = failures_file(log, options.shard)
+    with options.progress.task(items[0].stage if items else "nothing", len(todo)) as task:
+        for item in todo:
+            task.advance(0, item.id)
+            try:
+                work(item)
+                summary.done.append(item.id)
+            except Exception as error:
+                if not tolerant or options.fail_fast or _stops_everything(error):
+                    raise
+                summary.failed.append(_failure(item, error))
+                record_failures(failures, summary.failed)
+            task.advance(1, item.id)
+    record_failures(failures, summary.failed)
+    return summary
+
+
+def failures_file(log: Path, shard: Shard) -> Path:
+    """Return where this shard writes its failures (one writer per file)."""
+    return log / f"{FAILURES}{shard.label}.jsonl"
+
+
+def record_failures(path: Path, failures: Sequence[Failure]) -> None:
+    """Replace the failures of the last run by those of this one; no failures, no file."""
+    if not failures:
+        path.unlink(missing_ok=True)
+        return
+    with store.replacing_path(path) as temporary:
+        temporary.write_text("".join(json.dumps(vars(failure)) + "\n" for failure in failures), encoding="utf-8")
+
+
+def read_failures(log: Path) -> list[Failure]:
+    """Return the failures that the last run of every shard left under ``log``."""
+    lines = [line for path in sorted(log.glob(f"{FAILURES}*.jsonl")) for line in path.read_text(encoding="utf-8").splitlines()]
+    return [Failure(**json.loads(line)) for line in lines]
+
+
+def write_worklist(folder: Path, ids: Sequence[str]) -> None:
+    """Freeze the list of items, so that ``aqa status`` can count what is missing without the inputs."""
+    with store.replacing_path(folder / WORKLIST) as temporary:
+        temporary.write_text(json.dumps(sorted(ids), indent=0), encoding="utf-8")
+
+
+_VERBS = {State.TODO: "make", State.DONE: "skip", State.STALE: "stale", State.DAMAGED: "make again"}
+
+
+def _differences(item: Item) -> list[str]:
+    header = store.read_header(item.output)
+    reasons = []
+    if (header.stage, header.stage_version) != (item.stage, item.stage_version):
+        reasons.append(f"made by {header.stage} {header.stage_version}, now {item.stage} {item.stage_version}")
+    old = store.read_document(item.output, "config")
+    new = json.loads(json.dumps(item.config))
+    reasons.extend(f"{key}: was {_value(old, key)}, now {_value(new, key)}" for key in differing_keys(old, new))
+    return reasons or ["its inputs changed"]
+
+
+def _value(config: Mapping[str, Any], dotted: str) -> str:
+    value: Any = config
+    for key in dotted.split("."):
+        if not isinstance(value, Mapping) or key not in value:
+            return "absent"
+        value = value[key]
+    return json.dumps(value)
+
+
+def _stops_everything(error: Exception) -> bool:
+    # A full disk or a missing package hits every item alike: going on would only repeat it.
+    return isinstance(error, AqaError) and (error.exit_code in (2, 5, 75) or str(error).startswith("Cannot write"))
+
+
+def _failure(item: Item, error: Exception) -> Failure:
+    if isinstance(error, AqaError):
+        return Failure(item.id, type(error).__name__, error.message)
+    return Failure(item.id, type(error).__name__, str(error) or type(error).__name__, traceback.format_exc())

@@ -1,0 +1,180 @@
+"""Tasks and targets: what is predicted, in which units a method sees it, and how predictions come back to the data's units.
+
+Everything is fitted on training clips only and stored in the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from stages.arrays import Array
+from stages.configuration import Config
+from stages.datasets.manifest import Manifest, Row
+from stages.errors import UsageError
+
+Task = Literal["score", "level", "action"]
+Scaling = Literal["none", "standardise", "class-std", "range-5", "range-100"]
+
+DEFAULT_COLUMNS = {"score": "score", "level": "label", "action": "action"}
+NO_GROUP = "all"
+_STATISTICS = ("shift", "scale", "means", "deviations")
+
+
+class TargetConfig(Config):
+    """What is predicted."""
+
+    task: Task = "score"
+    """``score`` (a number), ``level`` (a risk or skill level) or ``action`` (recognition)."""
+    column: str | None = None
+    """The manifest column of the target; by default ``score``, ``label`` or ``action``."""
+    scaling: Scaling = "standardise"
+    """Units in which a method sees scores: raw; zero mean and unit deviation; divided by the class's standard deviation
+    (AQA-7); 0–5 (S4AQA) or 0–100 (CoRe) by the training range."""
+    per: str | None = None
+    """Column of the classes for ``class-std`` and for reports; by default ``action``."""
+
+    @property
+    def resolved_column(self) -> str:
+        """The manifest column of the target."""
+        return self.column or DEFAULT_COLUMNS[self.task]
+
+    @property
+    def group_column(self) -> str:
+        """The manifest column of the classes."""
+        return self.per or "action"
+
+
+def has_target(row: Row, config: TargetConfig) -> bool:
+    """Say whether a clip has a target."""
+    if config.task == "score":
+        return bool(np.isfinite(row.number(config.resolved_column)))
+    return row.text(config.resolved_column) != ""
+
+
+def with_target(manifest: Manifest, config: TargetConfig) -> tuple[Manifest, list[str]]:
+    """Return the clips that have a target, and the ids of those that lack one.
+
+    Raises:
+        UsageError: the column does not exist, or no clip has a target.
+    """
+    manifest.require(config.resolved_column)
+    kept = manifest.keep(lambda row: has_target(row, config))
+    if not len(kept):
+        raise UsageError(f"No clip of {manifest.name} has a value in '{config.resolved_column}'.", hint="choose --target-column")
+    there = set(kept.clips)
+    return kept, [clip for clip in manifest.clips if clip not in there]
+
+
+class Target:
+    """The fitted target of one model.
+
+    Attributes:
+        config: what is predicted.
+        classes: the names of the levels or actions, in order; empty for scores.
+        groups: the names of the classes that scores are normalised and reported by.
+        shift, scale: per group: raw = value × scale + shift.
+        means, deviations: of the training scores, per group; reports put pooled figures into class-normalised units with them.
+    """
+
+    def __init__(
+        self,
+        config: TargetConfig,
+        classes: Sequence[str],
+        groups: Sequence[str],
+        *,
+        shift: Array | None = None,
+        scale: Array | None = None,
+        means: Array | None = None,
+        deviations: Array | None = None,
+    ) -> None:
+        self.config, self.classes, self.groups = config, tuple(classes), tuple(groups)
+        zeros, ones = np.zeros(len(self.groups)), np.ones(len(self.groups))
+        self.shift, self.scale = zeros if shift is None else shift, ones if scale is None else scale
+        self.means, self.deviations = zeros if means is None else means, ones if deviations is None else deviations
+
+    @classmethod
+    def fit(cls, rows: Sequence[Row], config: TargetConfig) -> Target:
+        """Fit on training rows."""
+        groups = sorted({group_name(row, config) for row in rows})
+        if config.task != "score":
+            classes = sorted({row.text(config.resolved_column) for row in rows}, key=_natural)
+            if len(classes) < 2:
+                raise UsageError(f"'{config.resolved_column}' has a single value in training: {classes[0]}.")
+            return cls(config, classes, groups)
+        scores = np.array([row.number(config.resolved_column) for row in rows])
+        names = np.array([group_name(row, config) for row in rows])
+        means = np.array([scores[names == group].mean() for group in groups])
+        deviations = np.array([_positive(scores[names == group].std()) for group in groups])
+        shift, scale = np.zeros(len(groups)), np.ones(len(groups))
+        if config.scaling == "standardise":
+            shift[:], scale[:] = scores.mean(), _positive(scores.std())
+        elif config.scaling == "class-std":
+            scale[:] = deviations
+        elif config.scaling != "none":
+            top = float(config.scaling.removeprefix("range-"))
+            shift[:], scale[:] = scores.min(), _positive((scores.max() - scores.min()) / top)
+        return cls(config, (), groups, shift=shift, scale=scale, means=means, deviations=deviations)
+
+    def group_index(self, rows: Sequence[Row]) -> Array:
+        """Return each row's class index; a class that training never saw is an error.
+
+        Raises:
+            UsageError: an unknown class.
+        """
+        known = {group: number for number, group in enumerate(self.groups)}
+        unknown = sorted({group_name(row, self.config) for row in rows} - set(known))
+        if unknown and self.config.scaling == "class-std":
+            raise UsageError(f"The model was not trained on {self.config.group_column} {', '.join(unknown)}.")
+        return np.array([known.get(group_name(row, self.config), 0) for row in rows], dtype=np.int64)
+
+    def encode(self, rows: Sequence[Row]) -> Array:
+        """Return the targets as methods see them: float (N,) or class index (N,)."""
+        if self.config.task != "score":
+            known = {name: number for number, name in enumerate(self.classes)}
+            labels = [row.text(self.config.resolved_column) for row in rows]
+            unknown = sorted(set(labels) - set(known))
+            if unknown:
+                raise UsageError(f"'{self.config.resolved_column}' has values that training never saw: {', '.join(unknown)}.")
+            return np.array([known[label] for label in labels], dtype=np.int64)
+        scores = np.array([row.number(self.config.resolved_column) for row in rows])
+        groups = self.group_index(rows)
+        return ((scores - self.shift[groups]) / self.scale[groups]).astype(np.float32)
+
+    def decode(self, values: Array, rows: Sequence[Row]) -> Array:
+        """Return predicted scores in the data's own units."""
+        groups = self.group_index(rows)
+        return np.asarray(values, dtype=np.float64) * self.scale[groups] + self.shift[groups]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything that a model stores of its target."""
+        return {
+            "config": self.config.model_dump(mode="json"),
+            "classes": list(self.classes),
+            "groups": list(self.groups),
+            **{name: getattr(self, name).tolist() for name in _STATISTICS},
+        }
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Target:
+        """Undo :meth:`to_json`."""
+        config = TargetConfig.model_validate(document["config"])
+        return cls(config, document["classes"], document["groups"], **{name: np.array(document[name]) for name in _STATISTICS})
+
+
+def group_name(row: Row, config: TargetConfig) -> str:
+    """Return the class of a row."""
+    return row.text(config.group_column) or NO_GROUP
+
+
+def _positive(value: float) -> float:
+    return float(value) if value > 0 else 1.0
+
+
+def _natural(text: str) -> tuple[int, float, str]:
+    try:
+        return (0, float(text), text)
+    except ValueError:
+        return (1, 0.0, text)

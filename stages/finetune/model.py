@@ -1,0 +1,98 @@
+"""A trained model: what an artifact of kind ``model`` holds, and how it predicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from stages.arrays import Array
+from stages.artifacts import store, tree
+from stages.configuration import Layer, resolve
+from stages.encoders.registry import EncoderSpec
+from stages.engine.batch import Batch, Clips
+from stages.engine.method import Assessor, Context, Estimator, MethodConfig, as_numpy
+from stages.engine.records import Records, to_clips
+from stages.engine.targets import Target
+from stages.finetune.methods.registry import method_class
+
+PREDICTION_BATCH = 16
+"""Clips per forward pass; the last batch is padded to it, so that the company a clip keeps cannot change its score."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A method with its fitted target, ready to predict."""
+
+    method: Assessor | Estimator
+    target: Target
+    documents: Mapping[str, Any]
+    fingerprint: str = ""
+
+    @classmethod
+    def read(cls, path: Path) -> Model:
+        """Read a model artifact.
+
+        Raises:
+            ArtifactError: damaged, of another kind, or not fitting this version's network.
+        """
+        artifact = store.read(path, "model")
+        document = artifact.documents["method"]
+        method = build(document["name"], document["settings"], Context(**document["context"]), artifact.documents.get("encoder"))
+        if isinstance(method, torch.nn.Module):
+            method.load_state_dict(tree.weights_from_arrays(artifact.arrays, method.state_dict(), str(path)))
+            method.eval()
+        else:
+            prefix = "arrays/"
+            method.restore({name.removeprefix(prefix): array for name, array in artifact.arrays.items() if name.startswith(prefix)})
+        return cls(method, Target.from_json(document["target"]), artifact.documents, artifact.header.fingerprint)
+
+    def predict(self, records: Records, device: torch.device | None = None, clips: Clips | None = None) -> dict[str, Array]:
+        """Predict every record.
+
+        Args:
+            records: the clips.
+            device: where a network runs; the CPU by default.
+            clips: the records already prepared for this method's inputs.
+
+        Returns:
+            ``predicted`` (N,) in the data's units (a class index for levels and actions), ``scores`` (N, classes) for those,
+            and whatever else the method says.
+        """
+        if isinstance(self.method, Assessor):
+            assert self.method.inputs.poses is not None
+            prepared = clips if clips is not None else to_clips(records, self.method.inputs.poses)
+            raw = predict_clips(self.method, prepared, device or torch.device("cpu"))
+        else:
+            raw = dict(self.method.predict(records))
+        if self.target.classes:
+            return {"predicted": raw["scores"].argmax(axis=1).astype(np.float64), **raw}
+        value = raw.pop("value")
+        return {"predicted": self.target.decode(value, [record.row for record in records]), **raw}
+
+
+def build(name: str, settings: Mapping[str, Any], context: Context, encoder: Mapping[str, Any] | None) -> Any:
+    """Build a method from what an artifact says of it."""
+    cls = method_class(name)
+    config: MethodConfig = resolve(cls.SETTINGS, [Layer("model", dict(settings))]).config
+    if issubclass(cls, Assessor):
+        assert encoder is not None
+        return cls(config, context, EncoderSpec.from_json(encoder))
+    return cls(config)
+
+
+@torch.no_grad()
+def predict_clips(method: Assessor, clips: Clips, device: torch.device) -> dict[str, Array]:
+    """Run ``method`` over all clips in batches of one fixed shape."""
+    method.to(device).eval()
+    results: list[Mapping[str, Array]] = []
+    for start in range(0, len(clips), PREDICTION_BATCH):
+        indices = list(range(start, min(start + PREDICTION_BATCH, len(clips))))
+        batch: Batch = clips.take(indices + [indices[-1]] * (PREDICTION_BATCH - len(indices))).to(device)
+        output = method.predict(batch)
+        results.append({name: as_numpy(value)[: len(indices)] for name, value in output.items()})
+    return {name: np.concatenate([result[name] for result in results]) for name in results[0]}

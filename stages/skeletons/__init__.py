@@ -1,0 +1,1 @@
+"""Joint layouts, graphs, pose sequences, transforms, and importers of other tools' pose files."""

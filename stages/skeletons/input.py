@@ -1,0 +1,90 @@
+"""How a pose sequence becomes a network's input: settings that are stored in every encoder and model, and applied alike later."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from stages.arrays import Array
+from stages.configuration import Config
+from stages.errors import UsageError
+from stages.skeletons import transforms
+from stages.skeletons.layouts import layout_named
+from stages.skeletons.poses import PoseSequence
+
+
+class PoseInput(Config):
+    """The preparation of one clip; every step can be switched off."""
+
+    skeleton: str | None = None
+    """Layout to convert to; None keeps the data's."""
+    people: int = Field(1, ge=1)
+    """M: people per clip; fewer are filled with zeros."""
+    frames: int = Field(64, ge=2)
+    """T."""
+    length: Literal["resample", "pad-front", "pad-back"] = "resample"
+    """How a clip comes to T frames: linear resampling, or zeros in front or behind (longer clips keep their last frames)."""
+    face_camera: bool = True
+    """Turn 3-D bodies about the vertical so that the hips lie along x."""
+    centre: Literal["start", "frame", "none"] = "start"
+    """Subtract the body's centre in the first frame, in each frame, or not at all."""
+    scale: Literal["trunk", "unit", "none"] = "trunk"
+    """Divide by the trunk's length, map each axis to [-1, 1], or leave the units."""
+    stream: Literal["joint", "bone", "joint-motion", "bone-motion"] = "joint"
+    """Joint positions, bone vectors, or their differences from frame to frame."""
+
+
+def prepare(poses: PoseSequence, settings: PoseInput) -> tuple[Array, Array]:
+    """Return the tensor (C, T, V, M), float32, and the mask (T,) of real frames.
+
+    Raises:
+        UsageError: the skeleton cannot be converted.
+    """
+    layout = layout_named(settings.skeleton) if settings.skeleton else poses.layout
+    positions = transforms.convert(poses.positions, poses.layout, layout)
+    positions = _people(positions, settings.people)
+    if settings.face_camera:
+        positions = transforms.face_camera(positions, layout)
+    if settings.centre == "start":
+        positions = transforms.centre_on_start(positions, layout)
+    elif settings.centre == "frame":
+        positions = transforms.centre_per_frame(positions, layout)
+    if settings.scale == "trunk":
+        positions = transforms.scale_by_trunk(positions, layout)
+    elif settings.scale == "unit":
+        positions = transforms.scale_to_unit(positions)
+    positions = transforms.interpolate_gaps(positions)
+    if settings.length == "resample":
+        positions, mask = transforms.resample(positions, settings.frames), np.ones(settings.frames, dtype=bool)
+    else:
+        positions, mask = transforms.pad(positions, settings.frames, front=settings.length == "pad-front")
+    if settings.stream.startswith("bone"):
+        positions = transforms.bones(positions, layout)
+    if settings.stream.endswith("motion"):
+        positions = transforms.motion(positions) * mask[None, :, None, None]
+    return np.ascontiguousarray(positions.transpose(3, 1, 2, 0), dtype=np.float32), mask
+
+
+def skeleton_of(settings: PoseInput, found: set[str]) -> str:
+    """Return the one layout that the network will see.
+
+    Raises:
+        UsageError: the clips have several layouts and none was chosen to convert to.
+    """
+    if settings.skeleton:
+        return layout_named(settings.skeleton).name
+    if len(found) != 1:
+        raise UsageError(
+            f"The clips have different skeletons: {', '.join(sorted(found))}.",
+            hint="choose one to convert to with --skeleton NAME",
+        )
+    return next(iter(found))
+
+
+def _people(positions: Array, people: int) -> Array:
+    missing = people - len(positions)
+    if missing > 0:
+        return np.concatenate([positions, np.zeros((missing, *positions.shape[1:]), positions.dtype)])
+    return positions[:people]
