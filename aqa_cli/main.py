@@ -14,10 +14,19 @@ from stages.version import __version__
 
 COMMANDS = {
     "import-poses": "aqa_cli.commands.import_poses",
+    "pretrain": "aqa_cli.commands.pretrain",
     "finetune": "aqa_cli.commands.finetune",
     "evaluate": "aqa_cli.commands.evaluate",
+    "datasets": "aqa_cli.commands.datasets",
+    "inspect": "aqa_cli.commands.inspect",
+    "validate": "aqa_cli.commands.validate",
+    "merge": "aqa_cli.commands.merge",
+    "status": "aqa_cli.commands.status",
+    "config": "aqa_cli.commands.config",
+    "methods": "aqa_cli.commands.methods",
+    "doctor": "aqa_cli.commands.doctor",
 }
-"""Command → module with a function ``command``, in the order in which help shows them."""
+"""Command → module with a function ``command``, or a Typer ``app`` of subcommands, in the order in which help shows them."""
 
 _EPILOG = "A first run: 'aqa demo'.  Every stage reads and writes HDF5 artifacts in the workspace; 'aqa inspect FILE' looks at any."
 
@@ -47,8 +56,12 @@ def _root(
     _state["verbose"] = verbose
 
 
-for _name, _module in COMMANDS.items():
-    app.command(_name)(importlib.import_module(_module).command)
+for _name, _path in COMMANDS.items():
+    _module = importlib.import_module(_path)
+    if hasattr(_module, "app"):
+        app.add_typer(_module.app, name=_name)
+    else:
+        app.command(_name)(_module.command)
 
 
 def main() -> None:

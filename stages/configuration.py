@@ -15,7 +15,8 @@ from typing import Any, Generic, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from stages.errors import UsageError, nearest
+from stages.engine.registry import load
+from stages.errors import UsageError, nearest, unknown_name
 
 Values = dict[str, Any]
 
@@ -27,6 +28,14 @@ class Config(BaseModel):
 
 
 C = TypeVar("C", bound=Config)
+
+RESOLVERS: Mapping[str, str] = {
+    "import-poses": "stages.import_poses.config:ImportPosesConfig",
+    "pretrain": "stages.pretrain.config:resolve_pretrain",
+    "finetune": "stages.finetune.config:resolve_finetune",
+    "evaluate": "stages.evaluate.config:EvaluateConfig",
+}
+"""Stage → its configuration, or the function that resolves it where a method brings settings of its own."""
 
 
 @dataclass(frozen=True)
@@ -55,14 +64,21 @@ def resolve(model: type[C], layers: Sequence[Layer]) -> Resolved[C]:
     decided: dict[str, str] = {}
     for layer in layers:
         _merge(merged, layer.values)
-        for key, _ in flatten(layer.values):
-            decided[key] = layer.name
+        decided |= {key: layer.name for key, value in flatten(layer.values) if value != {}}
     try:
         config = model.model_validate(merged)
     except ValidationError as error:
         raise _usage_error(model, error, decided) from None
     sources = {key: _source(key, decided) for key, _ in flatten(config.model_dump(mode="json"))}
     return Resolved(config, sources)
+
+
+def resolve_stage(stage: str, layers: Sequence[Layer]) -> Resolved[Any]:
+    """Resolve the configuration of the stage that is typed as ``aqa STAGE``; an unknown stage is a usage error."""
+    if stage not in RESOLVERS:
+        raise unknown_name("stage", stage, RESOLVERS)
+    found = load(RESOLVERS[stage])
+    return resolve(found, layers) if isinstance(found, type) else found(layers)
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -36,6 +36,10 @@ class ArtifactError(AqaError):
     exit_code = 3
 
 
+class ForeignArtifactError(ArtifactError):
+    """A file that is not damaged but not ours to replace unasked: of a newer format, of another program, or not readable by us."""
+
+
 class ItemsFailedError(AqaError):
     """The run went through, but some items failed (exit code 4)."""
 

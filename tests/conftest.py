@@ -12,7 +12,7 @@ import pytest
 import torch
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
-torch.set_num_threads(2)
+torch.set_num_threads(1)  # tiny networks: more threads only wait for each other
 
 
 @pytest.fixture(scope="session")

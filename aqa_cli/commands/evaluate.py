@@ -10,6 +10,7 @@ import typer
 from aqa_cli import console, options
 
 if TYPE_CHECKING:
+    from stages.evaluate.evaluation import Evaluation
     from stages.evaluate.figures import Figures
 
 _CSV = "Anybody's predictions"
@@ -18,7 +19,9 @@ _CSV = "Anybody's predictions"
 def command(
     dataset: Annotated[str | None, typer.Option("--dataset", help="Evaluate the experiment on this data set.")] = None,
     model: Annotated[str | None, typer.Option("--model", help="Name of the experiment; default: the only one.")] = None,
-    predictions: Annotated[Path | None, typer.Option("--predictions", help="A CSV of predictions.", rich_help_panel=_CSV)] = None,
+    predictions: Annotated[
+        Path | None, typer.Option("--predictions", help="A CSV of predictions; -o FOLDER writes their report.", rich_help_panel=_CSV)
+    ] = None,
     truth_column: Annotated[str, typer.Option("--truth-column", help="Its column of true scores.", rich_help_panel=_CSV)] = "truth",
     prediction_column: Annotated[
         str, typer.Option("--prediction-column", help="Its column of predicted scores.", rich_help_panel=_CSV)
@@ -27,7 +30,13 @@ def command(
     subject_column: Annotated[
         str | None, typer.Option("--subject-column", help="Its column of subjects; they are resampled whole.", rich_help_panel=_CSV)
     ] = None,
+    clip_column: Annotated[
+        str | None, typer.Option("--clip-column", help="Its column of ids; default: line numbers.", rich_help_panel=_CSV)
+    ] = None,
     poses: Annotated[Path | None, typer.Option("--poses", "-i", help="Folder or merged file of poses.")] = None,
+    manifest: Annotated[
+        Path | None, typer.Option("--manifest", help="CSV of clips and scores, instead of the one beside the poses.")
+    ] = None,
     output: options.OutputOption = None,
     workspace: options.WorkspaceOption = None,
     config: options.ConfigOption = None,
@@ -38,41 +47,63 @@ def command(
 ) -> None:
     """Measure an experiment on the clips that its models did not train on, or anybody's predictions."""
     from stages.configuration import resolve
-    from stages.evaluate import figures
+    from stages.errors import UsageError
     from stages.evaluate.config import EvaluateConfig
-    from stages.evaluate.table import read_csv
 
     settings = resolve(EvaluateConfig, options.layers(config, assignments, {})).config
     if predictions is not None:
-        table = read_csv(predictions, truth_column, prediction_column, group_column, subject_column)
-        found = figures.compute(table, settings)
-        console.result(found.to_json(), as_json=as_json, text=text_of(found, len(table)))
-        return
-    from stages.evaluate.stage import run
+        if dataset or model or poses or manifest:
+            raise UsageError("--predictions is evaluated by itself: --dataset, --model, --poses and --manifest have no part in it.")
+        from stages.evaluate import predictions as anybodys
 
-    run_options = options.run_options(workspace, device=device, dry_run=dry_run)
-    evaluation = run(settings, run_options, dataset=dataset, model=model, poses=poses, output=output)
+        evaluation = anybodys.run(
+            settings,
+            predictions,
+            truth_column,
+            prediction_column,
+            group=group_column,
+            subject=subject_column,
+            clip=clip_column,
+            output=None if dry_run else output,
+        )
+        content = evaluation.figures.to_json() if output is None else evaluation.to_json()
+    else:
+        from stages.evaluate import stage
+
+        run_options = options.run_options(workspace, device=device, dry_run=dry_run)
+        evaluation = stage.run(settings, run_options, dataset=dataset, model=model, poses=poses, manifest=manifest, output=output)
+        content = evaluation.to_json()
+    console.result(content, as_json=as_json, text=_text(evaluation, dry_run=dry_run))
+
+
+def _text(evaluation: Evaluation, *, dry_run: bool) -> str:
+    from stages.evaluate.names import made_sentence
+    from stages.evaluate.write import REPORT
+
     facts = evaluation.facts
-    lines = [f"{evaluation.name}: {facts['protocol']}, {len(facts['seeds'])} seed(s), selected by {facts['select']}"]
-    lines += [f"NOTE: {stamp}" for stamp in evaluation.facts["stamps"]]
+    lines = [f"{evaluation.name}: {made_sentence(facts)}"] if "protocol" in facts else []
+    lines += [f"NOTE: {stamp}" for stamp in facts["stamps"]]
     lines.append(text_of(evaluation.figures, len(evaluation.table)))
-    lines.append(f"in {evaluation.folder}")
-    console.result(
-        {"experiment": evaluation.name, **evaluation.facts, **evaluation.figures.to_json()}, as_json=as_json, text="\n".join(lines)
-    )
+    if evaluation.folder is not None:
+        lines.append(f"report: {evaluation.folder / REPORT}")
+    elif dry_run:
+        lines.append("dry run: nothing was written")
+    return "\n".join(lines)
 
 
 def text_of(found: Figures, clips: int) -> str:
     """Return the figures as lines for people."""
-    from stages.evaluate.names import TITLES
+    from stages.evaluate.names import TITLES, interval_of, range_sentence, shown
 
     lines = [f"{clips} clips"]
     for name, estimate in found.overall.items():
-        spread = f"  sd over seeds {estimate.deviation:.4f}" if len(estimate.seeds) > 1 else ""
-        lines.append(f"{TITLES[name]:<44} {estimate.value:>9.4f}  [{estimate.low:.4f}, {estimate.high:.4f}]{spread}")
+        spread = f"  sd over seeds {shown(estimate.deviation)}" if len(estimate.seeds) > 1 else ""
+        lines.append(f"{TITLES[name]:<52} {shown(estimate.value):>11}  {interval_of(estimate)}{spread}".rstrip())
     for group, estimates in found.per_class.items():
-        rho = estimates["spearman"]
-        lines.append(f"  {group:<42} {rho.value:>9.4f}  [{rho.low:.4f}, {rho.high:.4f}]  n = {found.counts[group]}")
+        leading = next(iter(estimates.values()))
+        what = f"{group} (n = {found.counts[group]})"
+        lines.append(f"  {what:<50} {shown(leading.value):>11}  {interval_of(leading)}".rstrip())
+    lines += [f"note: {note}" for note in found.notes]
     if found.score_range:
-        lines.append(f"R-ℓ2 uses the range {found.score_range[0]:g} to {found.score_range[1]:g}")
+        lines.append(range_sentence(found))
     return "\n".join(lines)

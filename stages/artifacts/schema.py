@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -72,8 +73,15 @@ KINDS: Mapping[str, KindSpec] = {
 }
 
 
-def problems(kind: str, arrays: Mapping[str, Array], documents: Mapping[str, Any]) -> list[str]:
-    """Return every way in which an artifact deviates from its kind; an empty list means that it conforms."""
+def problems(kind: str, arrays: Mapping[str, Array], documents: Mapping[str, Any], version: str = SCHEMA_VERSION) -> list[str]:
+    """Return every way in which an artifact deviates from its kind; an empty list means that it conforms.
+
+    Args:
+        kind: the artifact's kind.
+        arrays: its arrays by HDF5 path.
+        documents: its JSON documents by name.
+        version: the format version it was written with; what a newer minor version added is no deviation.
+    """
     if kind not in KINDS:
         return [f"aqa_kind: expected one of {', '.join(sorted(KINDS))}, found '{kind}'"]
     spec, found = KINDS[kind], []
@@ -83,9 +91,18 @@ def problems(kind: str, arrays: Mapping[str, Array], documents: Mapping[str, Any
                 found.append(f"/{name}: missing")
         else:
             found.extend(_array_problems(name, arrays[name], array_spec))
-    strange = [name for name in arrays if name not in spec.arrays and name.split("/")[0] not in spec.prefixes]
-    found.extend(f"/{name}: not part of a '{kind}' artifact" for name in strange)
-    found.extend(f"/{name}: missing document" for name in (*spec.documents, *COMMON_DOCUMENTS) if name not in documents)
+    free = [name for name in arrays if name not in spec.arrays]
+    if not _is_newer(version):
+        found.extend(f"/{name}: not part of a '{kind}' artifact" for name in free if name.split("/")[0] not in spec.prefixes)
+    for name in free:
+        found.extend(_free_array_problems(name, arrays[name]))
+    for name in (*spec.documents, *COMMON_DOCUMENTS):
+        if name not in documents:
+            found.append(f"/{name}: missing document")
+        elif not isinstance(documents[name], Mapping):
+            found.append(f"/{name}: expected a JSON object, found {type(documents[name]).__name__}")
+    for name, document in documents.items():
+        found.extend(_json_problems(f"/{name}", document))
     if not found:
         found.extend(_size_problems(spec, arrays))
     if kind == "poses" and not found:
@@ -93,10 +110,45 @@ def problems(kind: str, arrays: Mapping[str, Array], documents: Mapping[str, Any
     return found
 
 
-def dimension_names(kind: str, name: str) -> tuple[str, ...]:
-    """Return the dimension names of an array, without the open end; empty for weights and the like."""
+def attributes(kind: str, name: str, documents: Mapping[str, Any]) -> dict[str, str]:
+    """Return the attributes that an array carries: ``dimensions``, and ``units`` and ``origin`` where they are known.
+
+    Weights and the like carry none.  The units and the origin of joint positions differ from source to source: ``/skeleton`` has them.
+    """
     spec = KINDS[kind].arrays.get(name)
-    return tuple(dim for dim in spec.dims if dim != "...") if spec else ()
+    if spec is None:
+        return {}
+    found = {"dimensions": ",".join(dim for dim in spec.dims if dim != "..."), "units": spec.units}
+    if (kind, name) == ("poses", "positions"):
+        found |= {key: str(documents["skeleton"].get(key, "unknown")) for key in ("units", "origin")}
+    return {key: text for key, text in found.items() if text}
+
+
+def _is_newer(version: str) -> bool:
+    minor = version.partition(".")[2]
+    return minor.isdigit() and int(minor) > int(SCHEMA_VERSION.partition(".")[2])
+
+
+def _free_array_problems(name: str, array: Array) -> list[str]:
+    found = []
+    if array.dtype.kind not in "fiub":
+        found.append(f"/{name}: expected numbers, found {array.dtype}")
+    if array.ndim == 0:
+        found.append(f"/{name}: a scalar, expected an array (HDF5 cannot protect scalars)")
+    return found
+
+
+def _json_problems(where: str, value: Any) -> list[str]:
+    if isinstance(value, Mapping):
+        keys = [f"{where}: the key {key!r} is no text" for key in value if not isinstance(key, str)]
+        return keys + [problem for key, child in value.items() for problem in _json_problems(f"{where}.{key}", child)]
+    if isinstance(value, list | tuple):
+        return [problem for position, child in enumerate(value) for problem in _json_problems(f"{where}[{position}]", child)]
+    if isinstance(value, float):
+        return [] if math.isfinite(value) else [f"{where}: {value} is no JSON number (use null)"]
+    if value is None or isinstance(value, str | bool | int):
+        return []
+    return [f"{where}: a {type(value).__name__} is no JSON value"]
 
 
 def _array_problems(name: str, array: Array, spec: ArraySpec) -> list[str]:
@@ -127,7 +179,9 @@ def _size_problems(spec: KindSpec, arrays: Mapping[str, Array]) -> list[str]:
 
 def _pose_problems(arrays: Mapping[str, Array], documents: Mapping[str, Any]) -> list[str]:
     found = []
-    positions, joints = arrays["positions"], documents["skeleton"].get("joints", [])
+    positions, joints = arrays["positions"], documents["skeleton"].get("joints")
+    if not isinstance(joints, list):
+        return ["/skeleton: has no list 'joints'"]
     if positions.shape[3] not in (2, 3):
         found.append(f"/positions: expected 2 or 3 axes, found {positions.shape[3]}")
     if positions.shape[2] != len(joints):
@@ -135,6 +189,8 @@ def _pose_problems(arrays: Mapping[str, Array], documents: Mapping[str, Any]) ->
     if np.isinf(positions).any():
         found.append("/positions: infinite values (missing is NaN)")
     timestamps = arrays["timestamps"]
-    if timestamps.size > 1 and not (np.diff(timestamps) > 0).all():
+    if not np.isfinite(timestamps).all():
+        found.append("/timestamps: not finite")
+    elif not (np.diff(timestamps) > 0).all():
         found.append("/timestamps: not increasing")
     return found

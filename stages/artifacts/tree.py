@@ -26,10 +26,8 @@ def pack(value: Any, prefix: str) -> tuple[Any, dict[str, Array]]:
     def walk(node: Any) -> Any:
         if isinstance(node, torch.Tensor):
             name = f"{prefix}/{len(arrays)}"
-            kept = node.detach().cpu()
-            array = (kept.float() if kept.dtype is torch.bfloat16 else kept).numpy()
-            arrays[name] = np.atleast_1d(array).copy()
-            return {_TENSOR: [name, str(kept.dtype).removeprefix("torch."), list(node.shape)]}
+            arrays[name] = np.atleast_1d(_numpy(node)).copy()
+            return {_TENSOR: [name, str(node.dtype).removeprefix("torch."), list(node.shape)]}
         if isinstance(node, np.ndarray):
             name = f"{prefix}/{len(arrays)}"
             arrays[name] = np.atleast_1d(node)
@@ -73,8 +71,8 @@ def unpack(skeleton: Any, arrays: Mapping[str, Array]) -> Any:
 
 
 def weights_to_arrays(state: Mapping[str, torch.Tensor], group: str = "weights") -> dict[str, Array]:
-    """Return a state dict as arrays ``weights/<key>``; scalars become arrays of one element."""
-    return {f"{group}/{key}": np.atleast_1d(value.detach().cpu().numpy()).copy() for key, value in state.items()}
+    """Return a state dict as arrays ``weights/<key>``; scalars become arrays of one element, bfloat16 becomes float32."""
+    return {f"{group}/{key}": np.atleast_1d(_numpy(value)).copy() for key, value in state.items()}
 
 
 def weights_from_arrays(arrays: Mapping[str, Array], like: Mapping[str, torch.Tensor], where: str) -> dict[str, torch.Tensor]:
@@ -96,8 +94,14 @@ def weights_from_arrays(arrays: Mapping[str, Array], like: Mapping[str, torch.Te
                 state[key] = value.reshape(tensor.shape).to(tensor.dtype)
     if problems:
         listing = "\n".join(f"  - {problem}" for problem in problems[:12])
-        raise ArtifactError(f"The weights of {where} do not fit the network:\n{listing}")
+        more = f"\n  … and {len(problems) - 12} more" if len(problems) > 12 else ""
+        raise ArtifactError(f"The weights of {where} do not fit the network:\n{listing}{more}")
     return state
+
+
+def _numpy(tensor: torch.Tensor) -> Array:
+    kept = tensor.detach().cpu()
+    return (kept.float() if kept.dtype is torch.bfloat16 else kept).numpy()
 
 
 def _array(arrays: Mapping[str, Array], name: str) -> Array:

@@ -8,6 +8,7 @@ a few recordings of two or three bodies (the first is the patient), folders with
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,6 +28,9 @@ FPS = 30.0
 COHORTS = ("CG/Expert", "CG/NotExpert", "GPP/BackPain", "GPP/Parkinson", "GPP/Stroke")
 _JOINT_COLUMNS = 100
 _SCORES = {"cTS": "score", "cPO": "score.po", "cCF": "score.cf"}
+_HIGHEST = {"score": 50.0, "score.po": 15.0, "score.cf": 35.0}
+_ROUNDING = 0.1
+"""How far a total may lie from PO + CF: the files give means over assessors."""
 _TRACKED = {0: 0.0, 1: 0.5, 2: 1.0}
 """Kinect's state of a joint (not tracked, inferred, tracked) → confidence."""
 
@@ -62,6 +66,9 @@ def scan(folder: Path) -> Scan:
             scores = _scores(exercise, clip, problems)
             if recordings and "score" not in scores:
                 problems.append(f"{clip}: no clinical score")
+            total, primary, control = (scores.get(column, math.nan) for column in _SCORES.values())
+            if abs(total - primary - control) > _ROUNDING:
+                problems.append(f"{clip}: the total {total:g} is not PO + CF = {primary + control:g}; the total is used")
             subject, cohort_name = exercise.parent.name, cohort.split("/")[1]
             rows.append((clip, {**scores, "subject": subject, "action": exercise.name, "cohort": cohort_name}))
     if not rows:
@@ -72,11 +79,15 @@ def scan(folder: Path) -> Scan:
 def load_poses(recording: Recording) -> PoseSequence:
     """Read one ``JointPosition`` file: (1, T, 25, 3) in metres, origin at the Kinect."""
     table, bodies = _read_table(recording.file)
-    frames = table[:, :_JOINT_COLUMNS].reshape(len(table), 25, 4)
-    states = frames[:, :, 3].astype(int)
-    confidence = np.vectorize(lambda state: _TRACKED.get(state, 0.0), otypes=[np.float32])(states)
-    clip = {"file": recording.file.name, "bodies_in_file": bodies}
-    return sequence(frames[:, :, :3], KINECT_25, fps=FPS, confidence=confidence[None], units="m", origin="camera", clip=clip)
+    frames = table.reshape(len(table), 25, 4)
+    confidence = np.zeros(frames.shape[:2], dtype=np.float32)
+    for state, certainty in _TRACKED.items():
+        confidence[frames[:, :, 3] == state] = certainty
+    positions = np.where(confidence[:, :, None] > 0, frames[:, :, :3], np.nan)
+    clip: dict[str, object] = {"file": recording.file.name, "bodies_in_file": bodies}
+    if bodies > 1:
+        clip["defects"] = [f"{bodies} bodies in the file: the first is used"]
+    return sequence(positions, KINECT_25, fps=FPS, confidence=confidence[None], units="m", origin="camera", clip=clip)
 
 
 def _exercise_folders(cohort: Path) -> Iterator[Path]:
@@ -91,7 +102,7 @@ def _natural(path: Path) -> tuple[str, int]:
     return (path.name.rstrip("0123456789"), int(number.group()) if number else 0)
 
 
-def _scores(exercise: Path, clip: str, problems: list[str]) -> dict[str, Value]:
+def _scores(exercise: Path, clip: str, problems: list[str]) -> dict[str, float]:
     import openpyxl
 
     files = sorted((exercise / "Label").glob("ClinicalAssessment*.xlsx"))
@@ -109,12 +120,24 @@ def _scores(exercise: Path, clip: str, problems: list[str]) -> dict[str, Value]:
         problems.append(f"{clip}: {files[0].name} has no row of scores")
         return {}
     number = exercise.name.removeprefix("Es")
-    scores: dict[str, Value] = {}
+    scores: dict[str, float] = {}
     for title, value in zip(rows[0], rows[1], strict=False):
         for short, column in _SCORES.items():
-            if isinstance(title, str) and short in title and title.rstrip().endswith(number) and isinstance(value, int | float):
-                scores[column] = float(value)
+            if isinstance(title, str) and short in title and title.rstrip().endswith(number) and value is not None:
+                _keep_score(scores, column, value, f"{clip}: {files[0].name}: {title}", problems)
     return scores
+
+
+def _keep_score(scores: dict[str, float], column: str, value: object, where: str, problems: list[str]) -> None:
+    try:
+        number = float(str(value).replace(",", "."))
+    except ValueError:
+        problems.append(f"{where} is no number: '{value}'")
+        return
+    if 0 <= number <= _HIGHEST[column]:
+        scores[column] = number
+    else:
+        problems.append(f"{where} is outside 0 to {_HIGHEST[column]:g}: {number:g}")
 
 
 def _read_table(file: Path) -> tuple[Array, int]:
@@ -143,4 +166,5 @@ ADAPTER: Adapter = Adapter(
     locate=locate,
     scan=scan,
     load_poses=load_poses,
+    published={"clips": 390, "subject": 78, "action": 5},
 )

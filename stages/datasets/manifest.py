@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,9 @@ class Row:
     values: Mapping[str, Value]
 
     def text(self, column: str) -> str:
-        """Return a text column, or ``""`` where it is missing."""
+        """Return a column (or the clip id) as text, ``""`` where it is missing."""
+        if column == "clip":
+            return self.clip
         value = self.values.get(column)
         return "" if value is None else str(value)
 
@@ -88,8 +91,8 @@ class Manifest:
                 raise UsageError(f"--where takes COLUMN=VALUE, found '{condition}'.", hint="for example --where action=Es5")
             if column != "clip":
                 self.require(column)
-            wanted = set(text.split(","))
-            rows = tuple(row for row in rows if (row.clip if column == "clip" else row.text(column)) in wanted)
+            wanted = {_comparable(column, part.strip()) for part in text.split(",")}
+            rows = tuple(row for row in rows if _comparable(column, row.text(column)) in wanted)
             if not rows:
                 known = sorted({row.text(column) for row in self.rows})
                 raise UsageError(f"No clip of {self.name} has {condition}.", hint=f"values of {column}: {', '.join(known[:20])}")
@@ -114,8 +117,8 @@ class Manifest:
 
 
 def from_rows(rows: Iterable[tuple[str, Mapping[str, Value]]], name: str) -> Manifest:
-    """Build a manifest; duplicate ids are an error."""
-    built = tuple(Row(clip, dict(values)) for clip, values in rows)
+    """Build a manifest; duplicate ids are an error, whole numbers in numeric columns become floats."""
+    built = tuple(Row(clip, {column: _typed(column, value) for column, value in values.items()}) for clip, values in rows)
     problems = _duplicates(row.clip for row in built)
     if problems:
         raise _error(name, problems)
@@ -137,19 +140,23 @@ def parse(text: str, name: str) -> Manifest:
     """Parse CSV text.
 
     Raises:
-        ArtifactError: no ``clip`` column, no rows, duplicate ids, cells that are no numbers: all problems in one error.
+        ArtifactError: no ``clip`` column, no rows, or a list of every other problem: duplicate or empty ids, rows of the wrong
+            length, cells that are no numbers, ends before starts.
     """
     try:
-        table = list(csv.reader(io.StringIO(text)))
+        reader = csv.reader(io.StringIO(text))
+        table = [(reader.line_num, cells) for cells in reader]
     except csv.Error as error:
         raise ArtifactError(f"{name} is not a CSV file: {error}.") from None
-    if not table or "clip" not in table[0]:
-        found = ", ".join(table[0]) if table else "nothing"
-        raise ArtifactError(f"{name} must have a column 'clip'; found {found}.", hint="see docs/manifest.md for the columns")
-    header = [column.strip() for column in table[0]]
-    problems: list[str] = [f"column '{column}' appears twice" for column in {c for c in header if header.count(c) > 1}]
+    header = [column.strip() for column in table[0][1]] if table else []
+    if "clip" not in header:
+        other = len(header) == 1 and re.search(r"[;\t]", header[0])
+        hint = "separate the cells by commas" if other else "see docs/manifest.md for the columns"
+        raise ArtifactError(f"{name} must have a column 'clip'; found {', '.join(header) or 'nothing'}.", hint=hint)
+    problems: list[str] = [f"column '{column}' appears twice" for column in dict.fromkeys(header) if column and header.count(column) > 1]
+    problems += [f"column {number} has no name" for number, column in enumerate(header, start=1) if not column]
     rows = []
-    for number, cells in enumerate(table[1:], start=2):
+    for number, cells in table[1:]:
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) != len(header):
@@ -159,9 +166,13 @@ def parse(text: str, name: str) -> Manifest:
         clip = values.pop("clip")
         if not clip:
             problems.append(f"line {number}: empty clip id")
-        parsed = {column: _parse_cell(column, cell, number, problems) for column, cell in values.items()}
-        rows.append(Row(clip, parsed))
-    problems.extend(_duplicates(row.clip for row in rows))
+        elif clip.startswith("/") or ".." in clip.split("/"):
+            problems.append(f"line {number}: clip id '{clip}' must be a relative path without '..'")
+        row = Row(clip, {column: _parse_cell(column, cell, number, problems) for column, cell in values.items()})
+        if row.number("end") <= row.number("start"):
+            problems.append(f"line {number}: end {row.number('end'):g} must come after start {row.number('start'):g}")
+        rows.append(row)
+    problems.extend(_duplicates(row.clip for row in rows if row.clip))
     if problems:
         raise _error(name, problems)
     if not rows:
@@ -180,8 +191,12 @@ def _parse_cell(column: str, cell: str, line: int, problems: list[str]) -> Value
         problems.append(f"line {line}: {column} must be a number, found '{cell}'")
         return None
     if math.isinf(number):
-        problems.append(f"line {line}: {column} is infinite")
+        problems.append(f"line {line}: {column} must be finite, found '{cell}'")
     return None if math.isnan(number) else number
+
+
+def _typed(column: str, value: Value) -> Value:
+    return float(value) if is_numeric(column) and value is not None else value
 
 
 def _duplicates(clips: Iterable[str]) -> list[str]:
@@ -198,6 +213,13 @@ def _error(name: str, problems: Sequence[str]) -> ArtifactError:
     shown = "\n".join(f"  - {problem}" for problem in problems[:20])
     more = f"\n  … and {len(problems) - 20} more" if len(problems) > 20 else ""
     return ArtifactError(f"{name} has {len(problems)} problem(s):\n{shown}{more}")
+
+
+def _comparable(column: str, text: str) -> Value:
+    try:
+        return float(text) if is_numeric(column) else text
+    except ValueError:
+        return text
 
 
 def _cell(value: Value) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from stages.artifacts import fingerprint
 from stages.datasets.manifest import Manifest
 from stages.errors import ArtifactError, UsageError, unknown_name
 from stages.skeletons.poses import PoseSequence
@@ -34,6 +36,8 @@ class Entry:
     licence: str
     source: str
     protocols: tuple[str, ...] = ()
+    variants: str = ""
+    """Regular expression of what may follow ``NAME-`` to choose a size; the module's ``adapter_of`` takes it.  Empty: nothing."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Adapter:
     """How a data set's published layout is read.
 
     ``locate`` returns the data set's folder given the data root or the folder itself, or None; ``scan`` reads labels and lists the
-    recordings; ``load_poses`` reads one recording's skeletons.
+    recordings; ``load_poses`` reads one recording's skeletons.  A recording is a small dataclass of paths and numbers.
     """
 
     name: str
@@ -51,6 +55,10 @@ class Adapter:
     load_poses: Callable[[Any], PoseSequence]
     version: int = 1
     """Part of the fingerprint: raised when the adapter reads the same files differently."""
+    published: Mapping[str, int] = field(default_factory=dict)
+    """What the whole data set has, as its authors state: ``clips``, or the number of distinct values of a manifest column."""
+    needs_data: bool = True
+    """False where nothing is read from a data root."""
 
 
 DATASETS: Mapping[str, Entry] = {
@@ -65,12 +73,61 @@ DATASETS: Mapping[str, Entry] = {
             "the KiMoRe project page of the Università Politecnica delle Marche",
             ("5-fold", "70-30"),
         ),
+        Entry(
+            "nw-ucla",
+            "stages.datasets.nw_ucla",
+            "ten daily actions of ten people in three Kinect v1 views",
+            "action",
+            "research use",
+            "the Northwestern-UCLA Multiview Action 3D page; skeletons as CTR-GCN's authors publish them",
+            ("official", "5-fold", "cross-view:train=v01:test=v02"),
+        ),
+        Entry(
+            "ui-prmd",
+            "stages.datasets.ui_prmd",
+            "ten rehabilitation movements of ten healthy people, done correctly and incorrectly, Kinect v2",
+            "action (label: correct, incorrect)",
+            "open, as stated on its page",
+            "the UI-PRMD page of the University of Idaho",
+            ("5-fold", "leave-one-out"),
+        ),
+        Entry(
+            "irds",
+            "stages.datasets.irds",
+            "nine rehabilitation gestures of 15 patients and 14 healthy people, correct or not, Kinect v2",
+            "action (label: correct, incorrect, other)",
+            "open, as stated on its page",
+            "Zenodo record 4610859 (IntelliRehabDS)",
+            ("5-fold", "leave-one-out"),
+        ),
+        Entry(
+            "utkinect",
+            "stages.datasets.utkinect",
+            "ten daily actions of ten people, twice each, Kinect v1",
+            "action",
+            "research use",
+            "the UTKinect-Action3D page of the University of Texas at Austin",
+            ("5-fold", "leave-one-out"),
+        ),
+        Entry(
+            "generated",
+            "stages.datasets.generated",
+            "generated squats with known faults and a panel of judges; generated-6x3+20: 6 subjects x 3 clips, 20 unscored",
+            "score",
+            "as the toolkit",
+            "nowhere: it is made on the spot",
+            ("3-fold", "5-fold"),
+            variants=r"(\d+)x(\d+)(?:\+(\d+))?(?:-seed(\d+))?",
+        ),
     )
 }
 
 
 def resolve_name(text: str) -> str:
-    """Return the data set's name for any spelling with or without hyphens and capitals."""
+    """Return the data set's name for any spelling with or without hyphens and capitals; a size behind the name is kept."""
+    base, _, variant = text.lower().partition("-")
+    if variant and base in DATASETS and re.fullmatch(DATASETS[base].variants, variant):
+        return f"{base}-{variant}"
     folded = {name.replace("-", ""): name for name in DATASETS}
     key = text.lower().replace("-", "").replace("_", "")
     if key not in folded:
@@ -80,7 +137,12 @@ def resolve_name(text: str) -> str:
 
 def adapter_for(name: str) -> Adapter:
     """Import and return the adapter of a data set."""
-    adapter = importlib.import_module(DATASETS[resolve_name(name)].module).ADAPTER
+    resolved = resolve_name(name)
+    if resolved in DATASETS:
+        adapter = importlib.import_module(DATASETS[resolved].module).ADAPTER
+    else:
+        base, _, variant = resolved.partition("-")
+        adapter = importlib.import_module(DATASETS[base].module).adapter_of(variant)
     assert isinstance(adapter, Adapter)
     return adapter
 
@@ -92,9 +154,17 @@ def find_folder(adapter: Adapter, data_root: Path | None) -> Path:
         UsageError: no data root is known.
         ArtifactError: the data set is not there; the error shows the layout that is looked for.
     """
+    if not adapter.needs_data:
+        return data_root or Path()
     if data_root is None:
         raise UsageError(f"Where is {adapter.name}?", hint="give --data-root DIR or set AQA_DATA")
     folder = adapter.locate(data_root) if data_root.is_dir() else None
     if folder is None:
         raise ArtifactError(f"{adapter.name} was not found under {data_root}.", hint=f"expected {adapter.layout_help}")
     return folder
+
+
+def inputs_of(recording: Any) -> dict[str, str]:
+    """Return what identifies a recording in fingerprints: the digest of each of its files, and of every other field."""
+    values = {entry.name: getattr(recording, entry.name) for entry in fields(recording)}
+    return {name: fingerprint.of_file(value) if isinstance(value, Path) else fingerprint.of_value(value) for name, value in values.items()}

@@ -11,6 +11,7 @@ A protocol is named ``<data set>/<protocol>`` (``kimore/5-fold``) or just by its
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -47,7 +48,7 @@ def folds(manifest: Manifest, protocol: str, seed: int = 0) -> list[Fold]:
     Raises:
         UsageError: the protocol is unknown, or the manifest cannot be split that way.
     """
-    name = protocol.partition("/")[2] or protocol
+    name = re.sub(r"^[\w.+-]+/", "", protocol)
     if match := re.fullmatch(r"(\d+)-fold", name):
         found = _k_fold(manifest, int(match[1]), seed)
     elif match := re.fullmatch(r"(\d+)-(\d+)", name):
@@ -88,8 +89,10 @@ def group_of(row: Row) -> str:
 
 def _k_fold(manifest: Manifest, count: int, seed: int) -> list[Fold]:
     groups = _groups(manifest.rows)
-    if not 2 <= count <= len(groups):
-        raise UsageError(f"{count} folds by subject need 2 to {len(groups)} folds: there are {len(groups)} subjects.")
+    if count < 2:
+        raise UsageError(f"'{count}-fold' is no protocol: there must be at least 2 folds.")
+    if count > len(groups):
+        raise UsageError(f"{count} folds by subject need {count} subjects or more; {manifest.name} has {len(groups)}.")
     return [
         _fold(f"fold-{number}", manifest, {clip for group in part for clip in groups[group]})
         for number, part in enumerate(_dealt(groups, count, seed))
@@ -100,6 +103,7 @@ def _share(manifest: Manifest, train: int, test: int, name: str, seed: int) -> l
     if train + test != 100 or not train * test:
         raise UsageError(f"The shares of '{name}' must add up to 100.")
     groups = _groups(manifest.rows)
+    _need_two(groups, manifest)
     chosen = _spread(groups, test / 100, seed)
     return [_fold(name, manifest, {clip for group in chosen for clip in groups[group]})]
 
@@ -116,15 +120,28 @@ def _official(manifest: Manifest) -> list[Fold]:
 
 
 def _leave_one_out(manifest: Manifest) -> list[Fold]:
-    return [_fold(f"without-{group}", manifest, set(clips)) for group, clips in _groups(manifest.rows).items()]
+    groups = _groups(manifest.rows)
+    _need_two(groups, manifest)
+    return [_fold(f"without-{group}", manifest, set(clips)) for group, clips in groups.items()]
 
 
 def _cross(manifest: Manifest, column: str, train: list[str], test: list[str]) -> list[Fold]:
     manifest.require(column)
+    known = sorted({row.text(column) for row in manifest.rows})
+    unknown = [value for value in (*train, *test) if value not in known]
+    if unknown:
+        raise UsageError(
+            f"Column '{column}' of {manifest.name} has no value {', '.join(unknown)}.", hint=f"values of {column}: {', '.join(known[:20])}"
+        )
     name = f"{column}-{'-'.join(test)}"
     trained = tuple(row.clip for row in manifest.rows if row.text(column) in train)
     tested = tuple(row.clip for row in manifest.rows if row.text(column) in test)
     return [Fold(name, trained, tested)]
+
+
+def _need_two(groups: dict[str, list[str]], manifest: Manifest) -> None:
+    if len(groups) < 2:
+        raise UsageError(f"{manifest.name} has {len(groups)} subject(s); a split by subject needs 2 or more.")
 
 
 def _fold(name: str, manifest: Manifest, test: set[str]) -> Fold:
@@ -145,14 +162,17 @@ def _check(found: list[Fold], manifest: Manifest) -> None:
 
 
 def _groups(rows: Sequence[Row]) -> dict[str, list[str]]:
-    """Return group → clips, the groups ordered by mean score (those without come first, then by label and name)."""
-    clips: dict[str, list[str]] = defaultdict(list)
-    scores: dict[str, list[float]] = defaultdict(list)
+    """Return group → clips, the groups in order of mean score (those without come first), of the label that all clips share, of name."""
+    members: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
-        clips[group_of(row)].append(row.clip)
-        scores[group_of(row)].append(row.number("score"))
-    means = {group: float(np.nanmean(values)) if np.isfinite(values).any() else -np.inf for group, values in scores.items()}
-    return {group: clips[group] for group in sorted(clips, key=lambda group: (means[group], group))}
+        members[group_of(row)].append(row)
+
+    def order(group: str) -> tuple[float, str, str]:
+        scores = [row.number("score") for row in members[group] if not math.isnan(row.number("score"))]
+        labels = {row.text("label") for row in members[group]}
+        return (float(np.mean(scores)) if scores else -math.inf, labels.pop() if len(labels) == 1 else "", group)
+
+    return {group: [row.clip for row in members[group]] for group in sorted(members, key=order)}
 
 
 def _spread(groups: dict[str, list[str]], fraction: float, seed: int) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +11,10 @@ from torch import Tensor, nn
 
 from stages.artifacts import store, tree
 from stages.configuration import Config, Layer, resolve
+from stages.engine.records import Records, skeletons_of
+from stages.engine.registry import load
 from stages.errors import ArtifactError, unknown_name
-from stages.skeletons.input import PoseInput
+from stages.skeletons.input import PoseInput, skeleton_of
 from stages.skeletons.layouts import layout_named
 
 
@@ -54,7 +55,7 @@ class EncoderSpec:
     def build(self) -> nn.Module:
         """Build the network with fresh weights; it has ``forward(poses, mask) -> (N, D)`` and ``dimensions`` (D)."""
         config = encoder_config(self.name, self.settings)
-        module: nn.Module = _load(_entry(self.name).module)(config, layout_named(self.skeleton), self.channels, self.input.people)
+        module: nn.Module = load(_entry(self.name).module)(config, layout_named(self.skeleton), self.channels, self.input.people)
         return module
 
     def to_json(self) -> dict[str, Any]:
@@ -105,9 +106,21 @@ class PretrainedEncoder:
         return cls(spec, weights, artifact.header.fingerprint, artifact.documents["provenance"], seen)
 
 
+def spec_for(name: str, settings: Mapping[str, Any], prepared: PoseInput, records: Records) -> EncoderSpec:
+    """Return the specification of a fresh encoder for ``records``.
+
+    Raises:
+        UsageError: the clips have several skeletons and none was chosen.
+    """
+    skeleton = skeleton_of(prepared, skeletons_of(records))
+    sizes = encoder_config(name, settings).model_dump(mode="json")
+    channels = records[0].poses.positions.shape[3]
+    return EncoderSpec(name, sizes, skeleton, channels, prepared.model_copy(update={"skeleton": skeleton}))
+
+
 def encoder_config(name: str, settings: Mapping[str, Any]) -> Config:
     """Return an encoder's validated configuration."""
-    model: type[Config] = _load(_entry(name).config)
+    model: type[Config] = load(_entry(name).config)
     return resolve(model, [Layer("encoder settings", dict(settings))]).config
 
 
@@ -115,8 +128,3 @@ def _entry(name: str) -> Entry:
     if name not in ENCODERS:
         raise unknown_name("encoder", name, ENCODERS)
     return ENCODERS[name]
-
-
-def _load(reference: str) -> Any:
-    module, _, attribute = reference.partition(":")
-    return getattr(importlib.import_module(module), attribute)

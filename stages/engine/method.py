@@ -37,12 +37,10 @@ class Inputs:
     """What a method consumes.
 
     Attributes:
-        poses: how pose sequences become tensors; None for estimators, which take the sequences themselves.
-        encoder: ``none``, ``optional`` (``--init``) or ``required``.
+        poses: how pose sequences become tensors; None for estimators that take the sequences themselves.
     """
 
     poses: PoseInput | None = None
-    encoder: str = "none"
 
 
 @dataclass(frozen=True)
@@ -67,6 +65,9 @@ class TorchMethod(nn.Module, ABC):
 
     couples_batch: ClassVar[bool] = False
     """Whether the loss compares clips within a batch: then micro-batches would change it, and incomplete batches are dropped."""
+
+    uses_encoder: ClassVar[bool] = False
+    """Whether the method is built around an encoder, which ``--init`` can bring."""
 
     inputs: Inputs
 
@@ -113,6 +114,7 @@ class Assessor(TorchMethod):
 class Estimator(Protocol):
     """A method that is fitted in one call.  Values are in transformed units, like a :class:`TorchMethod`'s."""
 
+    uses_encoder: ClassVar[bool]
     inputs: Inputs
 
     def fit(self, train: Records, target: Array, groups: Array, classes: int, seed: int) -> None:

@@ -1,7 +1,8 @@
 """Plan, skip, refuse, shard, record failures: the one way in which any stage works through its items.
 
 An item's output is *done* when it carries the item's fingerprint; it is skipped.  An output with another fingerprint is
-*stale*: the run refuses, names the keys that differ and offers ``--overwrite``.  An output that cannot be read is made again.
+*stale*: the run refuses, names the keys that differ and offers ``--overwrite``.  An output that is damaged is made again; one that
+this version cannot read (a newer format, another program's file) counts as stale.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from stages.artifacts import store
 from stages.artifacts.fingerprint import fingerprint
 from stages.configuration import differing_keys
 from stages.engine.options import RunOptions, Shard
-from stages.errors import AqaError, ArtifactError, ItemsFailedError
+from stages.errors import AqaError, ArtifactError, ForeignArtifactError, ItemsFailedError
 
 FAILURES = "failures"
 WORKLIST = "worklist.json"
@@ -103,13 +104,15 @@ def state_of(item: Item) -> State:
         return State.TODO
     try:
         header = store.read_header(item.output)
+    except ForeignArtifactError:
+        return State.STALE
     except ArtifactError:
         return State.DAMAGED
     return State.DONE if header.fingerprint == item.fingerprint else State.STALE
 
 
 def refuse_stale(found: Plan) -> None:
-    """Raise exit code 3 where an output was made differently, naming the keys that differ."""
+    """Raise exit code 3 where an output was made differently, naming the keys that differ, or is not ours to replace."""
     stale = found.items(State.STALE)
     if not stale:
         return
@@ -137,16 +140,16 @@ def run(items: Sequence[Item], work: Callable[[Item], None], options: RunOptions
         ArtifactError: outputs exist that were made differently, and ``--overwrite`` was not given.
     """
     found = plan(items, options.shard)
-    if not options.overwrite:
-        refuse_stale(found)
-    redo = (State.TODO, State.DAMAGED, State.STALE)
-    todo = found.items(*redo, State.DONE) if options.overwrite else found.items(*redo)
-    skipped = [] if options.overwrite else [item.id for item in found.items(State.DONE)]
-    summary = Summary(skipped=skipped)
     if options.dry_run:
         for item, state in found.states:
             verb = "make again" if options.overwrite and state is not State.TODO else _VERBS[state]
             options.progress.note(f"{verb:<12} {item.output}")
+    if not options.overwrite:
+        refuse_stale(found)
+    redo = (State.TODO, State.DAMAGED, State.STALE)
+    todo = found.items(*redo, State.DONE) if options.overwrite else found.items(*redo)
+    summary = Summary(skipped=[] if options.overwrite else [item.id for item in found.items(State.DONE)])
+    if options.dry_run:
         return summary
     failures = failures_file(log, options.shard)
     with options.progress.task(items[0].stage if items else "nothing", len(todo)) as task:
@@ -156,12 +159,17 @@ def run(items: Sequence[Item], work: Callable[[Item], None], options: RunOptions
                 work(item)
                 summary.done.append(item.id)
             except Exception as error:
-                if not tolerant or options.fail_fast or _stops_everything(error):
+                if _stops_everything(error):
                     raise
                 summary.failed.append(_failure(item, error))
                 record_failures(failures, summary.failed)
+                if not tolerant or options.fail_fast:
+                    raise
             task.advance(1, item.id)
     record_failures(failures, summary.failed)
+    if options.shard.count == 1:
+        for other in set(failure_files(log)) - {failures}:  # this run went through the items of every shard
+            other.unlink(missing_ok=True)
     return summary
 
 
@@ -179,10 +187,26 @@ def record_failures(path: Path, failures: Sequence[Failure]) -> None:
         temporary.write_text("".join(json.dumps(vars(failure)) + "\n" for failure in failures), encoding="utf-8")
 
 
+def failure_files(log: Path) -> list[Path]:
+    """Return the files in which the shards of a stage left their failures."""
+    return sorted(log.glob(f"{FAILURES}*.jsonl"))
+
+
 def read_failures(log: Path) -> list[Failure]:
-    """Return the failures that the last run of every shard left under ``log``."""
-    lines = [line for path in sorted(log.glob(f"{FAILURES}*.jsonl")) for line in path.read_text(encoding="utf-8").splitlines()]
-    return [Failure(**json.loads(line)) for line in lines]
+    """Return the failures that the last run of every shard left under ``log``.
+
+    Raises:
+        ArtifactError: a file of failures is not one.
+    """
+    return [failure for path in failure_files(log) for failure in read_failures_file(path)]
+
+
+def read_failures_file(path: Path) -> list[Failure]:
+    """Return the failures of one shard; see :func:`read_failures`."""
+    try:
+        return [Failure(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
+    except (ValueError, TypeError) as error:
+        raise ArtifactError(f"{path} is not a list of failures: {error}.", hint="delete it; the next run writes it anew") from None
 
 
 def write_worklist(folder: Path, ids: Sequence[str]) -> None:
@@ -191,11 +215,32 @@ def write_worklist(folder: Path, ids: Sequence[str]) -> None:
         temporary.write_text(json.dumps(sorted(ids), indent=0), encoding="utf-8")
 
 
+def read_worklist(folder: Path) -> list[str] | None:
+    """Return the ids that a stage is to make in ``folder``, or None where no stage wrote its list.
+
+    Raises:
+        ArtifactError: the file is not a list of ids.
+    """
+    path = folder / WORKLIST
+    if not path.is_file():
+        return None
+    try:
+        ids = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        ids = None
+    if not isinstance(ids, list) or not all(isinstance(entry, str) for entry in ids):
+        raise ArtifactError(f"{path} is not a list of ids.", hint="run the stage again; it writes the list anew")
+    return ids
+
+
 _VERBS = {State.TODO: "make", State.DONE: "skip", State.STALE: "stale", State.DAMAGED: "make again"}
 
 
 def _differences(item: Item) -> list[str]:
-    header = store.read_header(item.output)
+    try:
+        header = store.read_header(item.output)
+    except ForeignArtifactError as error:
+        return [error.message]
     reasons = []
     if (header.stage, header.stage_version) != (item.stage, item.stage_version):
         reasons.append(f"made by {header.stage} {header.stage_version}, now {item.stage} {item.stage_version}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,11 +15,13 @@ from stages.artifacts.provenance import of_inputs
 from stages.datasets import manifest as manifests
 from stages.datasets.manifest import Manifest, Row
 from stages.engine.batch import Clips
-from stages.errors import ArtifactError
+from stages.engine.options import RunOptions
+from stages.errors import ArtifactError, UsageError
 from stages.skeletons import poses as pose_io
 from stages.skeletons.input import PoseInput, prepare, skeleton_of
 from stages.skeletons.layouts import layout_named
 from stages.skeletons.poses import PoseSequence
+from stages.workspace import only_one
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,24 @@ class PoseSet:
         """Return the provenance entry of these clips."""
         self.load(clips)
         return of_inputs("poses", ((clip, self._fingerprints[clip], self._lineage[clip]) for clip in clips))  # type: ignore[misc]
+
+
+def open_poses(dataset: str | None, options: RunOptions, poses: Path | None, manifest: Path | None) -> tuple[PoseSet, str]:
+    """Return the pose set to work on and its name; with nothing named, the only one in the workspace."""
+    workspace = options.workspace
+    if poses is None:
+        name = dataset or only_one("pose set", workspace.pose_sets(), "--dataset NAME", "aqa import-poses --dataset NAME --data-root DIR")
+        poses = workspace.pose_set(name)
+        if not poses.exists():
+            known = ", ".join(workspace.pose_sets()) or "none"
+            raise UsageError(
+                f"There are no poses of '{name}' in {workspace.root} (there: {known}).",
+                hint=f"aqa import-poses --dataset {name} --data-root DIR",
+            )
+    else:
+        name = dataset or poses.stem
+    rows = manifests.read(manifest) if manifest else None
+    return PoseSet(Collection(poses, "poses"), rows, name), name
 
 
 def skeletons_of(records: Records) -> set[str]:

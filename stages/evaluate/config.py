@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from stages.configuration import Config
 
@@ -21,3 +21,10 @@ class EvaluateConfig(Config):
     """Of the bootstrap."""
     range: tuple[float, float] | None = None
     """Lowest and highest score for R-ℓ2; None takes those of the evaluated clips, as all published code does."""
+
+    @field_validator("range")
+    @classmethod
+    def _increasing(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and not value[0] < value[1]:
+            raise ValueError("must be [lowest, highest] with lowest < highest")
+        return value

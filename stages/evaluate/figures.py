@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +11,12 @@ import numpy as np
 from stages.arrays import Array
 from stages.evaluate import metrics
 from stages.evaluate.config import EvaluateConfig
-from stages.evaluate.statistics import Estimate, interval, resamples
+from stages.evaluate.names import BASELINES, ENSEMBLE, TITLES
+from stages.evaluate.statistics import Estimate, Figure, estimates
 from stages.evaluate.table import Table
 
-OnSeed = Callable[[Array, Array], float]
-"""(predictions of one seed on a draw, indices of the draw) → figure."""
+SMALLEST_PART = 3
+"""A class or fold with fewer clips says nothing about order (two clips give ρ = ±1) and is left out of means over parts."""
 
 
 @dataclass(frozen=True)
@@ -23,92 +24,195 @@ class Figures:
     """What an evaluation found.
 
     Attributes:
-        overall: name → estimate over all classes.
-        per_class: class → name → estimate.
+        overall: name → estimate over all clips.
+        per_class: class → name → estimate; for levels and actions, the classes are those.
+        per_fold: fold → name → estimate.
         counts: class → number of clips.
-        score_range: lowest and highest score that R-ℓ2 used; None for classes.
+        fold_counts: fold → number of clips.
+        score_range: lowest and highest score that R-ℓ2 used over all clips; None for classes.
+        range_given: whether that range was given, and not taken from the evaluated truth.
+        notes: what must be said beside the figures: parts left out of a mean, figures that are not defined.
     """
 
     overall: Mapping[str, Estimate]
     per_class: Mapping[str, Mapping[str, Estimate]]
+    per_fold: Mapping[str, Mapping[str, Estimate]]
     counts: Mapping[str, int]
+    fold_counts: Mapping[str, int]
     score_range: tuple[float, float] | None
+    range_given: bool = False
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``metrics.json``."""
         return {
             "overall": {name: estimate.to_json() for name, estimate in self.overall.items()},
-            "per_class": {
-                group: {"clips": self.counts[group], **{name: estimate.to_json() for name, estimate in estimates.items()}}
-                for group, estimates in self.per_class.items()
-            },
+            "per_class": _parts_to_json(self.per_class, self.counts),
+            "per_fold": _parts_to_json(self.per_fold, self.fold_counts),
             "score_range": list(self.score_range) if self.score_range else None,
+            "notes": list(self.notes),
         }
 
 
 def compute(table: Table, config: EvaluateConfig) -> Figures:
-    """Compute every figure of ``table``; with several seeds, the mean over seeds of each seed's pooled figure."""
-    groups = [str(group) for group in np.unique(table.groups)]
-    low, high = config.range or (float(table.truth.min()), float(table.truth.max()))
-    on_class = _class_figures(table) if table.classes else _score_figures(table, low, high)
-    draws = resamples(table.clusters, config.resamples, config.seed)
-    overall = {name: _estimate(table, figure, draws, config) for name, figure in _overall(table, groups, on_class).items()}
-    per_class: dict[str, dict[str, Estimate]] = {}
-    if len(groups) > 1 and not table.classes:
-        for group in groups:
-            members = np.flatnonzero(table.groups == group)
-            inner = [members[draw] for draw in resamples(table.clusters[members], config.resamples, config.seed)]
-            per_class[group] = {name: _estimate(table, figure, inner, config, members) for name, figure in on_class.items()}
-    counts = {group: int((table.groups == group).sum()) for group in groups}
-    return Figures(overall, per_class, counts, None if table.classes else (low, high))
+    """Compute every figure of ``table``.
+
+    With several seeds, a figure is the mean over seeds of each seed's figure on all clips; figures named ``ensemble_…`` are those
+    of the mean prediction over seeds.
+    """
+    notes: list[str] = []
+    counts = _counts(table)
+    fold_counts = {str(fold): int((table.folds == fold).sum()) for fold in dict.fromkeys(table.folds)}
+    overall = _estimates(table, _overall(table, config, notes), config)
+    if len(table.seeds) > 1 and not table.classes:
+        overall |= {name: Estimate(e.value, e.low, e.high) for name, e in overall.items() if name in BASELINES}
+        mean = {name: figure for name, figure in _overall(table, config, []).items() if name not in BASELINES}
+        found = _estimates(table, mean, config, predicted=table.ensemble[None])
+        overall |= {f"{ENSEMBLE}{name}": Estimate(e.value, e.low, e.high) for name, e in found.items()}
+    if table.classes:
+        recalls = {name: _recall(table, number) for number, name in enumerate(table.classes) if counts[name]}
+        per_class = {name: {"recall": estimate} for name, estimate in _estimates(table, recalls, config).items()}
+    else:
+        per_class = _per_part(table, table.groups, config, own_range=config.range is None)
+    undefined = [name for name, estimate in overall.items() if not np.isfinite(estimate.value)]
+    if undefined:
+        notes.append(f"not defined, because truth or predictions are constant or the clips too few: {', '.join(undefined)}")
+    return Figures(
+        overall=overall,
+        per_class=per_class,
+        per_fold=_per_part(table, table.folds, config, own_range=False),
+        counts=counts,
+        fold_counts=fold_counts,
+        score_range=None if table.classes else _range(table, config),
+        range_given=config.range is not None,
+        notes=tuple(notes),
+    )
 
 
-def _score_figures(table: Table, low: float, high: float) -> dict[str, OnSeed]:
-    truth = table.truth
-    return {
-        "spearman": lambda p, i: metrics.spearman(p, truth[i]),
-        "relative_l2": lambda p, i: metrics.relative_l2(p, truth[i], low, high),
-        "mae": lambda p, i: metrics.mean_absolute_error(p, truth[i]),
-        "rmse": lambda p, i: metrics.root_mean_squared_error(p, truth[i]),
+def _of_members(table: Table, low: float, high: float, members: Array) -> dict[str, Figure]:
+    """Return the figures of some clips; they take those clips' predictions and weights."""
+    truth = table.truth[members]
+    if not table.classes:
+        return {
+            "spearman": lambda p, w: metrics.spearman_of_draws(p, truth, w),
+            "relative_l2": lambda p, w: metrics.relative_l2_of_draws(p, truth, w, low, high),
+            "mae": lambda p, w: metrics.mean_absolute_error_of_draws(p, truth, w),
+            "rmse": lambda p, w: metrics.root_mean_squared_error_of_draws(p, truth, w),
+        }
+    figures: dict[str, Figure] = {
+        "accuracy": lambda p, w: metrics.accuracy_of_draws(p, truth, w),
+        "macro_f1": lambda p, w: metrics.macro_f1_of_draws(p, truth, w),
     }
+    if (levels := table.levels) is not None:
+        of_truth = levels[truth.astype(int)]
+        figures["spearman"] = lambda p, w: metrics.spearman_of_draws(levels[p.astype(int)], of_truth, w)
+    return figures
 
 
-def _class_figures(table: Table) -> dict[str, OnSeed]:
-    truth = table.truth
-    return {
-        "accuracy": lambda p, i: metrics.accuracy(p, truth[i]),
-        "macro_f1": lambda p, i: metrics.macro_f1(p, truth[i]),
-    }
+def _recall(table: Table, label: int) -> Figure:
+    return lambda p, w: metrics.recall_of_draws(p, table.truth, w, label)
 
 
-def _overall(table: Table, groups: list[str], on_class: Mapping[str, OnSeed]) -> dict[str, OnSeed]:
-    if table.classes or len(groups) == 1:
-        return dict(on_class)
-    truth = table.truth
+def _overall(table: Table, config: EvaluateConfig, notes: list[str]) -> dict[str, Figure]:
+    low, high = _range(table, config)
+    figures = _of_members(table, low, high, np.arange(len(table)))
+    groups = list(np.unique(table.groups))
+    if table.classes:
+        return figures
+    if len(groups) > 1:
+        figures["spearman_pooled"] = figures.pop("spearman")
+        figures = _over_classes(table, groups, config, notes) | figures
+    folds = list(dict.fromkeys(table.folds))
+    if len(folds) > 1:
+        parts = _usable_parts(table, table.folds, folds, "folds", notes)
+        if parts:
+            figures["spearman_mean_of_folds"] = lambda p, w: metrics.mean_of_defined(_correlations(p, w, table.truth, parts))
+    return {name: figures[name] for name in TITLES if name in figures}
 
-    def per_group(p: Array, i: Array) -> Array:
-        return np.array([metrics.spearman(p[table.groups[i] == g], truth[i][table.groups[i] == g]) for g in groups])
 
-    figures: dict[str, OnSeed] = {
-        "spearman_mean": lambda p, i: float(np.mean(per_group(p, i))),
-        "spearman_fisher_mean": lambda p, i: metrics.fisher_mean(per_group(p, i)),
-        "spearman_pooled": on_class["spearman"],
-    }
+def _over_classes(table: Table, groups: Sequence[Any], config: EvaluateConfig, notes: list[str]) -> dict[str, Figure]:
+    truth, figures = table.truth, dict[str, Figure]()
+    parts = _usable_parts(table, table.groups, groups, "classes", notes)
+    if parts:
+        figures["spearman_mean"] = lambda p, w: metrics.mean_of_defined(_correlations(p, w, truth, parts))
+        figures["spearman_fisher_mean"] = lambda p, w: metrics.fisher_mean(_correlations(p, w, truth, parts))
+        own = config.range is None
+        ranges = [(truth[part].min(), truth[part].max()) if own else _range(table, config) for part in parts]
+
+        def relative(p: Array, w: Array) -> Array:
+            pairs = zip(parts, ranges, strict=True)
+            return metrics.mean_of_defined(np.stack([metrics.relative_l2_of_draws(p[i], truth[i], w[:, i], *r) for i, r in pairs], axis=1))
+
+        figures["relative_l2_mean"] = relative
     if table.means is not None and table.deviations is not None:
         means, deviations = table.means, table.deviations
-        figures["spearman_pooled_normalised"] = lambda p, i: metrics.spearman(
-            (p - means[i]) / deviations[i], (truth[i] - means[i]) / deviations[i]
+        normalised = (truth - means) / deviations
+        figures["spearman_pooled_normalised"] = lambda p, w: metrics.spearman_of_draws((p - means) / deviations, normalised, w)
+        figures["spearman_pooled_of_class_means"] = lambda _, w: metrics.spearman_of_draws(means, truth, w)
+        notes.append(f"class means and deviations are those of {table.normalised_by}")
+    return figures
+
+
+def _usable_parts(table: Table, column: Array, names: Sequence[Any], what: str, notes: list[str]) -> list[Array]:
+    """Return the members of each class or fold that can have an order, and note those that cannot."""
+    parts, left_out = [], []
+    for name in names:
+        members = np.flatnonzero(column == name)
+        if len(members) >= SMALLEST_PART and np.ptp(table.truth[members]) > 0:
+            parts.append(members)
+        else:
+            left_out.append(str(name))
+    if left_out:
+        some = ", ".join(left_out[:8]) + (" …" if len(left_out) > 8 else "")
+        notes.append(
+            f"left out of means over {what}: {len(left_out)} of {len(names)}, with fewer than {SMALLEST_PART} clips or one score ({some})"
         )
-        figures["spearman_pooled_of_class_means"] = lambda _, i: metrics.spearman(means[i], truth[i])
-    return figures | {name: figure for name, figure in on_class.items() if name != "spearman"}
+    return parts
 
 
-def _estimate(table: Table, figure: OnSeed, draws: list[Array], config: EvaluateConfig, members: Array | None = None) -> Estimate:
-    everything = np.arange(len(table)) if members is None else members
+def _correlations(predicted: Array, weights: Array, truth: Array, parts: Sequence[Array]) -> Array:
+    """Return each part's Spearman on each draw, (B, parts).
 
-    def over_seeds(draw: Array) -> float:
-        return float(np.mean([figure(row[draw], draw) for row in table.predicted]))
+    A part that a draw has emptied is NaN and left out of that draw's mean; a part whose predictions are constant makes everything
+    NaN, since a mean over the others would flatter the model.
+    """
+    if any(np.ptp(predicted[part]) == 0 for part in parts):
+        return np.full((len(weights), len(parts)), np.nan)
+    return np.stack([metrics.spearman_of_draws(predicted[part], truth[part], weights[:, part]) for part in parts], axis=1)
 
-    seeds = tuple(figure(row[everything], everything) for row in table.predicted)
-    low, high = interval(over_seeds, draws, config.confidence)
-    return Estimate(float(np.mean(seeds)), low, high, seeds)
+
+def _per_part(table: Table, column: Array, config: EvaluateConfig, *, own_range: bool) -> dict[str, dict[str, Estimate]]:
+    names = list(dict.fromkeys(column)) if column is table.folds else list(np.unique(column))
+    if len(names) == 1:
+        return {}
+    result = {}
+    for name in names:
+        members = np.flatnonzero(column == name)
+        truth = table.truth[members]
+        low, high = (float(truth.min()), float(truth.max())) if own_range else _range(table, config)
+        result[str(name)] = _estimates(table, _of_members(table, low, high, members), config, members=members)
+    return result
+
+
+def _estimates(
+    table: Table, figures: Mapping[str, Figure], config: EvaluateConfig, *, predicted: Array | None = None, members: Array | None = None
+) -> dict[str, Estimate]:
+    which = np.arange(len(table)) if members is None else members
+    rows = (table.predicted if predicted is None else predicted)[:, which]
+    return estimates(figures, rows, table.clusters[which], confidence=config.confidence, count=config.resamples, seed=config.seed)
+
+
+def _range(table: Table, config: EvaluateConfig) -> tuple[float, float]:
+    return config.range or (float(table.truth.min()), float(table.truth.max()))
+
+
+def _counts(table: Table) -> dict[str, int]:
+    if table.classes:
+        return {name: int((table.truth == number).sum()) for number, name in enumerate(table.classes)}
+    return {str(group): int((table.groups == group).sum()) for group in np.unique(table.groups)}
+
+
+def _parts_to_json(parts: Mapping[str, Mapping[str, Estimate]], counts: Mapping[str, int]) -> dict[str, Any]:
+    return {
+        part: {"clips": counts[part], **{name: estimate.to_json() for name, estimate in found.items()}} for part, found in parts.items()
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,13 +11,16 @@ import numpy as np
 from stages.arrays import Array
 from stages.engine.seeding import generator
 
-Figure = Callable[[Array], float]
-"""Indices of the drawn samples → the figure on them."""
+Figure = Callable[[Array, Array], Array]
+"""(predictions (N,), weights (B, N): how often each draw holds each sample) → the figure on each draw (B,)."""
+
+_CELLS = 2**20
+"""Draws are made and used in blocks of about this many weights, so that memory does not grow with their number."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure, its bootstrap interval, and its spread over seeds."""
+    """A figure, its bootstrap interval, and its value for each seed; NaN where it is not defined."""
 
     value: float
     low: float
@@ -35,30 +38,63 @@ class Estimate:
         return {key: _null(value) for key, value in values.items()} | {"seeds": [_null(value) for value in self.seeds]}
 
 
-def resamples(clusters: Array, count: int, seed: int) -> list[Array]:
-    """Return ``count`` bootstrap draws as sample indices: whole clusters (subjects) are drawn with replacement.
+def resamples(clusters: Array, count: int, seed: int) -> Iterator[Array]:
+    """Yield blocks of bootstrap draws, (b, N) weights: whole clusters (subjects) are drawn with replacement.
 
     Args:
         clusters: (N,) the cluster of each sample; all different draws single samples.
-        count: how many draws.
+        count: how many draws in all.
         seed: of the draws.
     """
     random = generator("bootstrap", seed)
     names, inverse = np.unique(clusters, return_inverse=True)
-    if len(names) == len(clusters):
-        return list(random.integers(0, len(clusters), (count, len(clusters))))
-    members = [np.flatnonzero(inverse == number) for number in range(len(names))]
-    return [np.concatenate([members[i] for i in random.integers(0, len(names), len(names))]) for _ in range(count)]
+    size = len(names)
+    block = max(1, _CELLS // len(clusters))
+    for start in range(0, count, block):
+        rows = min(block, count - start)
+        drawn = random.integers(0, size, (rows, size)) + size * np.arange(rows)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=rows * size).reshape(rows, size)
+        yield times[:, inverse].astype(np.float64)
 
 
-def interval(figure: Figure, draws: list[Array], confidence: float) -> tuple[float, float]:
-    """Return the percentile interval of ``figure`` over ``draws``; draws on which it is not a number are left out."""
-    values = np.array([figure(draw) for draw in draws])
-    values = values[np.isfinite(values)]
-    if len(values) < 0.5 * len(draws):
+def estimates(
+    figures: Mapping[str, Figure], predicted: Array, clusters: Array, *, confidence: float, count: int, seed: int
+) -> dict[str, Estimate]:
+    """Return each figure's mean over seeds with its percentile interval; all figures see the same draws.
+
+    Draws on which a figure is not defined are left out of its interval; where those are more than half, or the figure itself is
+    not defined, there is no interval.
+
+    Args:
+        figures: by name.
+        predicted: (seeds, N).
+        clusters: (N,); see :func:`resamples`.
+        confidence: level of the interval.
+        count: how many draws.
+        seed: of the draws.
+    """
+    once = np.ones((1, predicted.shape[1]))
+    values = {name: tuple(float(figure(row, once)[0]) for row in predicted) for name, figure in figures.items()}
+    defined = [name for name in figures if np.isfinite(values[name]).all()]
+    drawn: dict[str, list[Array]] = {name: [] for name in defined}
+    if defined:
+        for weights in resamples(clusters, count, seed):
+            for name in defined:
+                drawn[name].append(np.mean([figures[name](row, weights) for row in predicted], axis=0))
+    result = {}
+    for name, per_seed in values.items():
+        low, high = interval(np.concatenate(drawn[name]), confidence) if name in drawn else (float("nan"), float("nan"))
+        result[name] = Estimate(float(np.mean(per_seed)), low, high, per_seed)
+    return result
+
+
+def interval(values: Array, confidence: float) -> tuple[float, float]:
+    """Return the percentile interval of a figure's values on draws (B,); NaN where it is defined on fewer than half of them."""
+    finite = values[np.isfinite(values)]
+    if len(finite) == 0 or len(finite) < 0.5 * len(values):
         return float("nan"), float("nan")
     tail = 50 * (1 - confidence)
-    low, high = np.percentile(values, [tail, 100 - tail])
+    low, high = np.percentile(finite, [tail, 100 - tail])
     return float(low), float(high)
 
 

@@ -1,16 +1,16 @@
-"""The table of predictions that every figure is computed from: one row per clip, one column of predictions per seed."""
+"""The table of predictions that every figure is computed from: one row per clip, one row of predictions per seed."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from stages.arrays import Array
-from stages.errors import ArtifactError, UsageError, nearest
+
+ONE_GROUP = "all"
+"""The class, or fold, of every clip where there is a single one."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,10 @@ class Table:
         groups: (N,) class of each clip.
         clusters: (N,) whom each clip belongs to; what repeats is resampled together.
         folds: (N,) the fold in which each clip was tested.
+        task: ``score``, ``level`` or ``action``.
         classes: names of the levels or actions; empty for scores.
-        means, deviations: (N,) training mean and deviation of each clip's class, for class-normalised figures.
-        extra: further columns (N,) of text that a report can group by.
+        means, deviations: (N,) mean and deviation of the scores of each clip's class, for class-normalised figures.
+        normalised_by: whose means and deviations those are.
     """
 
     clips: Array
@@ -37,61 +38,37 @@ class Table:
     groups: Array
     clusters: Array
     folds: Array
+    task: str = "score"
     classes: tuple[str, ...] = ()
     means: Array | None = None
     deviations: Array | None = None
-    extra: Mapping[str, Array] = field(default_factory=dict)
+    normalised_by: str = "the training clips"
 
     def __len__(self) -> int:
         return len(self.clips)
 
+    @property
+    def ensemble(self) -> Array:
+        """Each clip's mean prediction over seeds, (N,)."""
+        return np.asarray(self.predicted.mean(axis=0))
 
-def read_csv(path: Path, truth: str, prediction: str, group: str | None, cluster: str | None) -> Table:
-    """Read anybody's predictions.
+    @property
+    def levels(self) -> Array | None:
+        """The levels as numbers, in the order of ``classes``; None where there are no levels or their names are no numbers."""
+        return numbers_of(self.classes) if self.task == "level" else None
 
-    Raises:
-        ArtifactError: not readable, no rows, or cells that are no finite numbers (all are named).
-        UsageError: a column does not exist.
-    """
+
+def numbers_of(names: Sequence[str]) -> Array | None:
+    """Return the names as finite numbers, or None where one of them is none."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            rows = list(reader)
-            columns = list(reader.fieldnames or [])
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ArtifactError(f"The predictions {path} cannot be read: {error}.") from None
-    for name in (truth, prediction, group, cluster):
-        if name is not None and name not in columns:
-            guess = nearest(name, columns)
-            question = f" Did you mean '{guess}'?" if guess else ""
-            raise UsageError(f"{path} has no column '{name}'.{question}", hint=f"columns: {', '.join(columns)}")
-    if not rows:
-        raise ArtifactError(f"{path} has no rows.")
-    problems: list[str] = []
-    numbers = {name: _numbers(rows, name, problems) for name in (truth, prediction)}
-    if problems:
-        listing = "\n".join(f"  - {problem}" for problem in problems[:20])
-        raise ArtifactError(f"{path} has {len(problems)} problem(s):\n{listing}")
-    count = len(rows)
-    clips = np.array([str(number) for number in range(count)])
-    return Table(
-        clips=clips,
-        truth=numbers[truth],
-        predicted=numbers[prediction][None],
-        seeds=("0",),
-        groups=np.array([row[group] for row in rows]) if group else np.full(count, "all"),
-        clusters=np.array([row[cluster] for row in rows]) if cluster else clips,
-        folds=np.full(count, "all"),
-    )
+        values = np.array([float(name) for name in names])
+    except ValueError:
+        return None
+    return values if np.isfinite(values).all() else None
 
 
-def _numbers(rows: list[dict[str, str]], column: str, problems: list[str]) -> Array:
-    values = np.full(len(rows), np.nan)
-    for number, row in enumerate(rows):
-        try:
-            values[number] = float(row[column])
-        except (TypeError, ValueError):
-            pass
-        if not np.isfinite(values[number]):
-            problems.append(f"line {number + 2}: {column} must be a finite number, found '{row[column]}'")
-    return values
+def in_order(names: set[str]) -> tuple[str, ...]:
+    """Return the names sorted as numbers where all of them are, as text elsewhere."""
+    listed = sorted(names)
+    values = numbers_of(listed)
+    return tuple(listed if values is None else sorted(listed, key=float))

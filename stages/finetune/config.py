@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from stages.configuration import Config, Layer, Resolved, resolve
+from stages.configuration import Config, Layer, Resolved
+from stages.engine.method_config import resolve_with_method
 from stages.engine.targets import TargetConfig
 from stages.engine.training import TrainingConfig
 
@@ -41,22 +42,7 @@ class FinetuneConfig(Config):
 
 
 def resolve_finetune(layers: Sequence[Layer]) -> Resolved[FinetuneConfig]:
-    """Resolve the configuration; the chosen method's training preset lies under the layers, its settings are filled in.
-
-    Raises:
-        UsageError: an unknown key, method or value.
-    """
+    """Resolve the configuration; see :func:`stages.engine.method_config.resolve_with_method`."""
     from stages.finetune.methods.registry import method_class
 
-    name = next((layer.values["method"] for layer in reversed(layers) if "method" in layer.values), DEFAULT_METHOD)
-    cls = method_class(str(name))
-    settings_layers = [Layer(layer.name, layer.values.get("settings") or {}) for layer in layers]
-    settings = resolve(cls.SETTINGS, settings_layers)
-    preset = getattr(cls, "TRAINING", TrainingConfig())
-    under = Layer(f"preset of {name}", {"training": preset.model_dump(mode="json", exclude_unset=True)})
-    outer = [Layer(layer.name, {key: value for key, value in layer.values.items() if key != "settings"}) for layer in layers]
-    resolved = resolve(FinetuneConfig, [under, *outer])
-    config = resolved.config.model_copy(update={"settings": settings.config.model_dump(mode="json")})
-    sources = {key: source for key, source in resolved.sources.items() if key != "settings"}
-    sources |= {f"settings.{key}": source for key, source in settings.sources.items()}
-    return Resolved(config, sources)
+    return resolve_with_method(FinetuneConfig, layers, DEFAULT_METHOD, method_class)

@@ -32,6 +32,8 @@ class Model:
     target: Target
     documents: Mapping[str, Any]
     fingerprint: str = ""
+    reference: Batch | None = None
+    """Training clips that the method compares with, where it needs some."""
 
     @classmethod
     def read(cls, path: Path) -> Model:
@@ -42,14 +44,16 @@ class Model:
         """
         artifact = store.read(path, "model")
         document = artifact.documents["method"]
+        reference: Batch | None = None
         method = build(document["name"], document["settings"], Context(**document["context"]), artifact.documents.get("encoder"))
         if isinstance(method, torch.nn.Module):
             method.load_state_dict(tree.weights_from_arrays(artifact.arrays, method.state_dict(), str(path)))
             method.eval()
+            reference = _reference_from(artifact.arrays, document.get("reference", []))
         else:
             prefix = "arrays/"
             method.restore({name.removeprefix(prefix): array for name, array in artifact.arrays.items() if name.startswith(prefix)})
-        return cls(method, Target.from_json(document["target"]), artifact.documents, artifact.header.fingerprint)
+        return cls(method, Target.from_json(document["target"]), artifact.documents, artifact.header.fingerprint, reference)
 
     def predict(self, records: Records, device: torch.device | None = None, clips: Clips | None = None) -> dict[str, Array]:
         """Predict every record.
@@ -66,7 +70,7 @@ class Model:
         if isinstance(self.method, Assessor):
             assert self.method.inputs.poses is not None
             prepared = clips if clips is not None else to_clips(records, self.method.inputs.poses)
-            raw = predict_clips(self.method, prepared, device or torch.device("cpu"))
+            raw = predict_clips(self.method, prepared, device or torch.device("cpu"), self.reference)
         else:
             raw = dict(self.method.predict(records))
         if self.target.classes:
@@ -79,20 +83,47 @@ def build(name: str, settings: Mapping[str, Any], context: Context, encoder: Map
     """Build a method from what an artifact says of it."""
     cls = method_class(name)
     config: MethodConfig = resolve(cls.SETTINGS, [Layer("model", dict(settings))]).config
-    if issubclass(cls, Assessor):
+    if cls.uses_encoder:
         assert encoder is not None
         return cls(config, context, EncoderSpec.from_json(encoder))
     return cls(config)
 
 
 @torch.no_grad()
-def predict_clips(method: Assessor, clips: Clips, device: torch.device) -> dict[str, Array]:
-    """Run ``method`` over all clips in batches of one fixed shape."""
+def predict_clips(method: Assessor, clips: Clips, device: torch.device, reference: Batch | None = None) -> dict[str, Array]:
+    """Run ``method`` over all clips in batches of one fixed shape, beside the reference where it needs one."""
     method.to(device).eval()
+    beside = None if reference is None else reference.to(device)
     results: list[Mapping[str, Array]] = []
     for start in range(0, len(clips), PREDICTION_BATCH):
         indices = list(range(start, min(start + PREDICTION_BATCH, len(clips))))
         batch: Batch = clips.take(indices + [indices[-1]] * (PREDICTION_BATCH - len(indices))).to(device)
-        output = method.predict(batch)
+        output = method.predict(batch, beside)
         results.append({name: as_numpy(value)[: len(indices)] for name, value in output.items()})
     return {name: np.concatenate([result[name] for result in results]) for name in results[0]}
+
+
+def choose_reference(clips: Clips, count: int) -> Batch | None:
+    """Return ``count`` training clips at even distances in the order of their targets; None for none."""
+    if not count:
+        return None
+    assert clips.target is not None
+    order = torch.argsort(clips.target, stable=True)
+    places = torch.linspace(0, len(order) - 1, min(count, len(order))).round().long()
+    return clips.take(order[places].tolist())
+
+
+def reference_arrays(reference: Batch | None) -> dict[str, Array]:
+    """Return a reference as a model artifact stores it."""
+    if reference is None:
+        return {}
+    assert reference.target is not None
+    values = {"poses": reference.poses, "mask": reference.mask.to(torch.uint8), "target": reference.target, "group": reference.group}
+    return {f"reference/{name}": value.numpy() for name, value in values.items()}
+
+
+def _reference_from(arrays: Mapping[str, Array], clips: list[str]) -> Batch | None:
+    if not clips:
+        return None
+    found = {name: torch.from_numpy(arrays[f"reference/{name}"].copy()) for name in ("poses", "mask", "target", "group")}
+    return Batch(tuple(clips), found["poses"], found["mask"].bool(), found["target"], found["group"])

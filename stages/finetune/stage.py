@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,31 +12,27 @@ import numpy as np
 import torch
 
 from stages.artifacts import store, tree
-from stages.artifacts.collection import Collection
 from stages.artifacts.fingerprint import of_value
 from stages.artifacts.provenance import provenance
 from stages.artifacts.store import Artifact, Header
 from stages.configuration import Layer, resolve
-from stages.datasets import manifest as manifests
-from stages.datasets import splits
+from stages.datasets import protocols, splits
 from stages.datasets.manifest import Manifest
 from stages.datasets.splits import Fold
-from stages.encoders.registry import EncoderSpec, PretrainedEncoder, encoder_config
+from stages.encoders.registry import EncoderSpec, PretrainedEncoder, spec_for
 from stages.engine import device as devices
 from stages.engine import loop, plan
-from stages.engine.batch import Clips
+from stages.engine.batch import Batch, Clips
 from stages.engine.checkpoint import Checkpoint
 from stages.engine.method import Assessor, Context, Estimator
 from stages.engine.options import RunOptions
-from stages.engine.records import PoseSet, Record, skeletons_of, to_clips
+from stages.engine.records import Record, open_poses, to_clips
 from stages.engine.seeding import seed_of
 from stages.engine.targets import Target, with_target
 from stages.errors import ArtifactError, UsageError
 from stages.finetune.config import STAGE, VERSION, FinetuneConfig
 from stages.finetune.methods.registry import method_class
-from stages.finetune.model import Model, predict_clips
-from stages.skeletons.input import skeleton_of
-from stages.workspace import only_one
+from stages.finetune.model import choose_reference, predict_clips, reference_arrays
 
 INDEX = "index.json"
 
@@ -104,7 +100,7 @@ class _Experiment:
         self.parts = self._parts()
         self.cls = method_class(config.method)
         self.settings = resolve(self.cls.SETTINGS, [Layer("settings", config.settings)]).config
-        self.encoders = self._encoders(init) if issubclass(self.cls, Assessor) else {}
+        self.encoders = self._encoders(init) if self.cls.uses_encoder else {}
         self._tensors: dict[str, tuple[Clips, dict[str, int]]] = {}
 
     def item(self, part: Part) -> plan.Item:
@@ -185,22 +181,11 @@ class _Experiment:
 
     def _parts(self) -> list[Part]:
         config = self.config
-        if config.protocol is None:
-            official = "split" in self.manifest.columns
-            self.config = config = config.model_copy(update={"protocol": "official" if official else "5-fold"})
-        assert config.protocol is not None
-        found: list[Fold] = []
-        for value in self._values_of(config.per):
-            selected = self.manifest if value is None else self.manifest.where([f"{config.per}={value}"])
-            prefix = "" if value is None else f"{value}-"
-            found += [replace(fold, name=prefix + fold.name) for fold in splits.folds(selected, config.protocol, config.split_seed)]
+        protocol = config.protocol or protocols.default_protocol(self.data.manifest)
+        self.config = config = config.model_copy(update={"protocol": protocol})
+        found = protocols.folds(self.data.manifest, protocol, config.split_seed, self.manifest.clips)
+        found = protocols.per_value(self.manifest, found, config.per)
         return [Part(fold, seed, self.folder / fold.name / f"{seed}.h5") for fold in found for seed in config.seeds]
-
-    def _values_of(self, column: str | None) -> Sequence[str | None]:
-        if column is None:
-            return [None]
-        self.manifest.require(column)
-        return sorted({row.text(column) for row in self.manifest.rows})
 
     def _encoders(self, init: str | None) -> dict[str, PretrainedEncoder]:
         """Return the encoder that each fold starts from."""
@@ -215,9 +200,7 @@ class _Experiment:
                 raise UsageError(f"The encoder sees {encoder.spec.channels}-D poses, these clips are {channels}-D.", hint="--init none")
             return encoder.spec
         settings = self.settings
-        skeleton = skeleton_of(settings.input, skeletons_of(records))
-        sizes = encoder_config(settings.encoder, settings.encoder_settings).model_dump(mode="json")
-        return EncoderSpec(settings.encoder, sizes, skeleton, channels, settings.input.model_copy(update={"skeleton": skeleton}))
+        return spec_for(settings.encoder, settings.encoder_settings, settings.input, records)
 
     def _train_network(
         self, part: Part, item: plan.Item, train: list[Record], validation: list[Record], target: Target
@@ -235,19 +218,22 @@ class _Experiment:
         method = loop.initialise(build, part.seed)
         assert isinstance(method, Assessor)
         device = devices.choose(self.options.device)
+        clips = self._clips(train, method, target)
         held_out = self._clips(validation, method, target) if validation else None
+        reference = choose_reference(clips, method.reference_size)
         setting = loop.Setting(
             seed=part.seed,
             device=device,
-            validate=(lambda: _validation_figure(method, held_out, device)) if held_out is not None else None,
+            validate=(lambda: _validation_figure(method, held_out, device, reference)) if held_out is not None else None,
             keep="last" if self.config.select == "last" else "best",
             checkpoint=Checkpoint(part.output.with_suffix(".checkpoint"), item.fingerprint),
             resume=self.options.resume,
             progress=self.options.progress,
             label=f"{self.name}/{part.id}",
         )
-        history = loop.train(method, {"train": self._clips(train, method, target)}, self.config.training, setting)
+        history = loop.train(method, {"train": clips}, self.config.training, setting)
         documents = self._documents(target, context) | {"encoder": spec.to_json()}
+        documents["method"]["reference"] = list(reference.ids) if reference else []
         documents["training"] = {
             "history": history.rows,
             "best_epoch": history.best_epoch,
@@ -257,17 +243,31 @@ class _Experiment:
         }
         assert setting.checkpoint is not None
         setting.checkpoint.remove()
-        return tree.weights_to_arrays(method.state_dict()), documents
+        return tree.weights_to_arrays(method.state_dict()) | reference_arrays(reference), documents
 
     def _fit_estimator(self, part: Part, train: list[Record], target: Target) -> tuple[dict[str, Any], dict[str, Any]]:
-        estimator: Estimator = self.cls(self.settings)
-        rows = [record.row for record in train]
-        groups = np.array([splits.group_of(row) for row in rows])
-        estimator.fit(train, target.encode(rows), groups, len(target.classes), seed_of(part.seed))
         first = train[0].poses
         context = Context(first.layout.name, first.positions.shape[3], 1, len(target.classes), len(target.groups))
         documents = self._documents(target, context)
-        documents["training"] = {"select": "last", "clips": [record.clip for record in train], "seen_in_pretraining": []}
+        seen: frozenset[str] = frozenset()
+        if self.cls.uses_encoder:
+            spec, encoder = self._spec(part.fold.name, train), self.encoders.get(part.fold.name)
+            torch.manual_seed(seed_of(part.seed, "initial weights"))
+            estimator: Estimator = self.cls(self.settings, context, spec)
+            documents["encoder"] = spec.to_json()
+            if encoder is not None:
+                estimator.encoder.load_state_dict(dict(encoder.weights))  # type: ignore[attr-defined]
+                seen = encoder.seen
+        else:
+            estimator = self.cls(self.settings)
+        rows = [record.row for record in train]
+        groups = np.array([splits.group_of(row) for row in rows])
+        estimator.fit(train, target.encode(rows), groups, len(target.classes), seed_of(part.seed))
+        documents["training"] = {
+            "select": "last",
+            "clips": sorted({record.clip for record in train} | seen),
+            "seen_in_pretraining": sorted(seen & set(part.fold.test)),
+        }
         return {f"arrays/{key}": np.atleast_1d(value) for key, value in estimator.arrays().items()}, documents
 
     def _documents(self, target: Target, context: Context) -> dict[str, Any]:
@@ -293,24 +293,6 @@ class _Experiment:
             torch.from_numpy(target.group_index(rows)),
             whole.layout,
         )
-
-
-def open_poses(dataset: str | None, options: RunOptions, poses: Path | None, manifest: Path | None) -> tuple[PoseSet, str]:
-    """Return the pose set to work on and its name; with nothing named, the only one in the workspace."""
-    workspace = options.workspace
-    if poses is None:
-        name = dataset or only_one("pose set", workspace.pose_sets(), "--dataset NAME", "aqa import-poses --dataset NAME --data-root DIR")
-        poses = workspace.pose_set(name)
-        if not poses.exists():
-            known = ", ".join(workspace.pose_sets()) or "none"
-            raise UsageError(
-                f"There are no poses of '{name}' in {workspace.root} (there: {known}).",
-                hint=f"aqa import-poses --dataset {name} --data-root DIR",
-            )
-    else:
-        name = dataset or poses.stem
-    rows = manifests.read(manifest) if manifest else None
-    return PoseSet(Collection(poses, "poses"), rows, name), name
 
 
 def default_name(config: FinetuneConfig) -> str:
@@ -359,11 +341,11 @@ def _architecture(path: Path) -> str:
     return str(store.read_document(files[0], "encoder")["name"]) if files and files[0].is_file() else ""
 
 
-def _validation_figure(method: Assessor, clips: Clips | None, device: torch.device) -> float:
+def _validation_figure(method: Assessor, clips: Clips | None, device: torch.device, reference: Batch | None) -> float:
     """Return the mean squared error in transformed units, or the cross-entropy."""
     assert clips is not None
     assert clips.target is not None
-    output = predict_clips(method, clips, device)
+    output = predict_clips(method, clips, device, reference)
     truth = clips.target.numpy()
     if "scores" in output:
         scores = torch.from_numpy(output["scores"])
@@ -373,6 +355,3 @@ def _validation_figure(method: Assessor, clips: Clips | None, device: torch.devi
 
 def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (f" … ({len(names)})" if len(names) > 5 else "")
-
-
-__all__ = ["INDEX", "Model", "Part", "default_name", "find_encoder", "open_poses", "run"]

@@ -63,7 +63,8 @@ def prepare(poses: PoseSequence, settings: PoseInput) -> tuple[Array, Array]:
     if settings.stream.startswith("bone"):
         positions = transforms.bones(positions, layout)
     if settings.stream.endswith("motion"):
-        positions = transforms.motion(positions) * mask[None, :, None, None]
+        followed = mask & np.append(mask[1:], False)  # a step from a real frame into the padding is no motion
+        positions = transforms.motion(positions) * followed[None, :, None, None]
     return np.ascontiguousarray(positions.transpose(3, 1, 2, 0), dtype=np.float32), mask
 
 
@@ -86,5 +87,6 @@ def skeleton_of(settings: PoseInput, found: set[str]) -> str:
 def _people(positions: Array, people: int) -> Array:
     missing = people - len(positions)
     if missing > 0:
-        return np.concatenate([positions, np.zeros((missing, *positions.shape[1:]), positions.dtype)])
+        # NaN until the gaps are filled (with zeros, as nothing was seen): zeros would count as joints when scaling
+        return np.concatenate([positions, np.full((missing, *positions.shape[1:]), np.nan, positions.dtype)])
     return positions[:people]

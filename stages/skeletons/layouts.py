@@ -6,6 +6,7 @@ Joints that mean the same place carry the same name in every layout, so that con
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -68,6 +69,29 @@ class Layout:
         """Return the array positions of ``names``."""
         return [self.index[name] for name in names]
 
+    def joint(self, name: str) -> str | None:
+        """Return this layout's name of the joint that another tool calls ``name``, or None where it has no such joint."""
+        canonical = canonical_name(name)
+        glued = f"{_SIDES.get(canonical[:1], '')}_{canonical[1:]}"  # "lhip" is "left_hip"
+        for candidate in (canonical, glued):
+            known = self.also.get(candidate, candidate)
+            if known in self.index:
+                return known
+        return None
+
+
+def canonical_name(name: str) -> str:
+    """Return ``name`` in this toolkit's spelling: ``LShoulder``, ``shoulder left`` and ``Shoulder.L`` become ``left_shoulder``."""
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+    words = [word for word in re.split(r"[^a-z0-9]+", spaced.lower()) if word]
+    side = next((word for word in words if word in _SIDES), "")
+    if side:
+        words.remove(side)
+        words.insert(0, _SIDES[side])
+    return "_".join(words)
+
+
+_SIDES = {"l": "left", "left": "left", "r": "right", "right": "right"}
 
 _ARM, _LEG = ("shoulder", "elbow", "wrist", "hand", "thumb", "pinky", "index", "collar"), ("hip", "knee", "ankle", "foot", "toe", "heel")
 
@@ -103,6 +127,8 @@ _KINECT_LIMBS: dict[str, str | None] = {
     **_limb("right", ("hip", "knee", "ankle", "foot"), "pelvis"),
 }
 _KINECT_TRUNK = (("pelvis",), ("spine_shoulder",))
+_PELVIS = dict.fromkeys(("hip", "hips", "mid_hip", "c_hip", "hip_center", "spine_base", "root", "waist"), "pelvis")
+_SPINE = {"spine_mid": "spine", "torso": "spine", "shoulder_center": "spine_shoulder", "mid_shoulder": "spine_shoulder"}
 _HIPS, _SHOULDERS = ("left_hip", "right_hip"), ("left_shoulder", "right_shoulder")
 _FACE: dict[str, str | None] = {"right_eye": "nose", "left_eye": "nose", "right_ear": "right_eye", "left_ear": "left_eye"}
 _OPENPOSE_ARMS: dict[str, str | None] = {
@@ -116,7 +142,7 @@ KINECT_20 = Layout(
     {"pelvis": "spine", "spine": "spine_shoulder", "spine_shoulder": None, "head": "spine_shoulder", **_KINECT_LIMBS},
     ("spine",),
     _KINECT_TRUNK,
-    {"hip_center": "pelvis", "shoulder_center": "spine_shoulder"},
+    {**_PELVIS, **_SPINE},
 )
 KINECT_25 = Layout(
     "kinect-25",
@@ -135,7 +161,7 @@ KINECT_25 = Layout(
     },
     ("spine",),
     _KINECT_TRUNK,
-    {"spine_base": "pelvis", "spine_mid": "spine"},
+    {**_PELVIS, **_SPINE, "left_tip": "left_hand_tip", "right_tip": "right_hand_tip"},
 )
 COCO_17 = Layout(
     "coco-17",
@@ -194,7 +220,7 @@ OPENPOSE_25 = Layout(
     },
     ("pelvis",),
     (("pelvis",), ("neck",)),
-    {"mid_hip": "pelvis"},
+    _PELVIS,
 )
 UI_PRMD_22 = Layout(
     "ui-prmd-22",
@@ -206,14 +232,15 @@ UI_PRMD_22 = Layout(
         "neck": "spine_shoulder",
         "head": "neck",
         "head_tip": "head",
-        **_limb("left", ("collar", "shoulder", "elbow", "hand"), "spine_shoulder"),
-        **_limb("right", ("collar", "shoulder", "elbow", "hand"), "spine_shoulder"),
-        **_limb("left", ("hip", "knee", "foot", "toe"), "pelvis"),
-        **_limb("right", ("hip", "knee", "foot", "toe"), "pelvis"),
+        # The published names are those of the segments that begin at a joint: its "foot" is the ankle, its "hand" the wrist.
+        **_limb("left", ("collar", "shoulder", "elbow", "wrist"), "spine_shoulder"),
+        **_limb("right", ("collar", "shoulder", "elbow", "wrist"), "spine_shoulder"),
+        **_limb("left", ("hip", "knee", "ankle", "foot"), "pelvis"),
+        **_limb("right", ("hip", "knee", "ankle", "foot"), "pelvis"),
     },
     ("spine",),
     _KINECT_TRUNK,
-    {"waist": "pelvis", "chest": "spine_shoulder"},
+    {**_PELVIS, **_SPINE, "chest": "spine_shoulder"},
 )
 MEDIAPIPE_33 = Layout(
     "mediapipe-33",

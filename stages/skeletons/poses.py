@@ -62,7 +62,7 @@ def sequence(
     """Build a :class:`PoseSequence`, filling in what the source does not say.
 
     Raises:
-        ArtifactError: no frames, the wrong number of joints, or no joint seen in any frame.
+        ArtifactError: no frames, the wrong number of joints, no joint seen in any frame, or times and confidences that do not fit.
     """
     positions = np.asarray(positions, dtype=np.float32)
     if positions.ndim == 3:
@@ -77,10 +77,16 @@ def sequence(
         raise ArtifactError("No joint was seen in any frame (all positions are NaN).")
     if confidence is None:
         confidence = np.ones(positions.shape[:3], dtype=np.float32)
+    if np.shape(confidence) != positions.shape[:3]:
+        raise ArtifactError(f"Expected confidence of shape {positions.shape[:3]}, found {np.shape(confidence)}.")
+    positions[missing] = np.nan
     confidence = np.where(missing, 0, confidence).astype(np.float32)
     if timestamps is None:
         timestamps = np.arange(positions.shape[1], dtype=np.float64) / fps
-    return PoseSequence(positions, confidence, np.asarray(timestamps, np.float64), layout, units, origin, dict(clip or {}))
+    timestamps = np.asarray(timestamps, np.float64)
+    if timestamps.shape != positions.shape[1:2] or not (np.diff(timestamps) > 0).all():
+        raise ArtifactError(f"Expected {positions.shape[1]} increasing timestamps, found an array of shape {timestamps.shape}.")
+    return PoseSequence(positions, confidence, timestamps, layout, units, origin, dict(clip or {}))
 
 
 def to_artifact(poses: PoseSequence, header: Header, config: Mapping[str, Any], provenance: Mapping[str, Any]) -> Artifact:

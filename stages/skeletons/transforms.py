@@ -33,8 +33,11 @@ def body_centre(positions: Array, layout: Layout) -> Array:
 
 
 def centre_per_frame(positions: Array, layout: Layout) -> Array:
-    """Subtract the body's centre in each frame (2M-AF equation 1); translation of the whole body is lost."""
-    return positions - body_centre(positions, layout)
+    """Subtract the body's centre in each frame (2M-AF equation 1); translation of the whole body is lost.
+
+    Where the centre was not seen in a frame, it is interpolated in time, so that the joints that were seen are kept.
+    """
+    return positions - interpolate_gaps(body_centre(positions, layout))
 
 
 def centre_on_start(positions: Array, layout: Layout) -> Array:

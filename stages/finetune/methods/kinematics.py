@@ -66,6 +66,7 @@ class _Kinematics:
     """Standardised features and a regressor in its dual or primal form."""
 
     SETTINGS: ClassVar[type[MethodConfig]] = Settings
+    uses_encoder: ClassVar = False
     inputs = Inputs()
 
     def __init__(self, settings: Settings) -> None:

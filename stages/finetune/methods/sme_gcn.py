@@ -47,12 +47,13 @@ class SMEGCN(Assessor):
     """Encoder + fully connected layer."""
 
     SETTINGS: ClassVar = Settings
+    uses_encoder: ClassVar = True
     TRAINING: ClassVar = TrainingConfig(epochs=60, batch_size=16, optimiser="adamw", lr=1e-3, weight_decay=1e-2, schedule="cosine")
 
     def __init__(self, settings: Settings, context: Context, encoder: EncoderSpec) -> None:
         super().__init__()
         self.settings, self.context, self.spec = settings, context, encoder
-        self.inputs = Inputs(poses=encoder.input, encoder="optional")
+        self.inputs = Inputs(poses=encoder.input)
         self.layout = layout_named(encoder.skeleton)
         self.encoder = encoder.build()
         self.dropout = nn.Dropout(settings.dropout)

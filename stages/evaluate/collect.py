@@ -1,0 +1,259 @@
+"""The out-of-fold predictions of an experiment: every model of every fold and seed on the clips that it did not train on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from stages.arrays import Array
+from stages.artifacts.provenance import of_inputs
+from stages.configuration import differing_keys
+from stages.datasets.splits import group_of
+from stages.engine import device as devices
+from stages.engine.options import RunOptions
+from stages.engine.records import PoseSet, Record, open_poses
+from stages.engine.targets import Target, group_name, has_target
+from stages.errors import ArtifactError, UsageError, unknown_name
+from stages.evaluate.evaluation import Curves
+from stages.evaluate.table import ONE_GROUP, Table, in_order
+from stages.finetune.model import Model
+from stages.finetune.stage import INDEX
+from stages.workspace import only_one
+
+
+@dataclass(frozen=True)
+class Collected:
+    """An experiment's predictions.
+
+    Attributes:
+        table: the predictions.
+        facts: what must be known to read the figures: data set, protocol, selection, stamps.
+        inputs: provenance of the models and the poses.
+        curves: how the models were trained; empty where nothing was trained in epochs.
+    """
+
+    table: Table
+    facts: Mapping[str, Any]
+    inputs: Sequence[Mapping[str, Any]]
+    curves: Curves = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Member:
+    """What is kept of a model once it has predicted."""
+
+    id: str
+    fingerprint: str
+    target: Target
+    documents: Mapping[str, Any]
+
+
+def experiment(options: RunOptions, dataset: str | None, model: str | None) -> tuple[str, dict[str, Any]]:
+    """Return the name and the index of the experiment to evaluate.
+
+    Raises:
+        UsageError: there is none, or there are several (they are listed), or none of that name.
+        ArtifactError: its index is damaged.
+    """
+    workspace = options.workspace
+    names = workspace.experiments()
+    if model is not None and model not in names:
+        raise unknown_name("experiment", model, names)
+    indices = {name: _read_index(workspace.models / name / INDEX) for name in ([model] if model is not None else names)}
+    if dataset is not None:
+        indices = {name: index for name, index in indices.items() if _folded(str(index["dataset"])) == _folded(dataset)}
+        if model is not None and not indices:
+            raise UsageError(f"The experiment '{model}' is not on {dataset}.", hint="leave --dataset away")
+    make = f"aqa finetune --dataset {dataset}" if dataset else "aqa finetune --help"
+    name = only_one("experiment" + (f" on {dataset}" if dataset else ""), list(indices), "--model NAME", make)
+    return name, indices[name]
+
+
+def collect(name: str, index: Mapping[str, Any], options: RunOptions, poses: Path | None, manifest: Path | None) -> Collected:
+    """Predict every test clip with every seed's model.
+
+    Raises:
+        ArtifactError: models are missing, damaged or made with different settings; test clips have no poses or no target; a model
+            predicts what is no number.
+    """
+    folder = options.workspace.models / name
+    entries = index["models"]
+    missing = [entry["id"] for entry in entries if not (folder / entry["file"]).is_file()]
+    if missing:
+        more = " …" if len(missing) > 8 else ""
+        raise ArtifactError(
+            f"{len(missing)} of {len(entries)} models of '{name}' are missing: {', '.join(missing[:8])}{more}.",
+            hint="run the same 'aqa finetune' again; it trains just those",
+        )
+    data, _ = open_poses(index["dataset"], options, poses, manifest)
+    device = devices.choose(options.device)
+    members: list[_Member] = []
+    rows: dict[str, dict[str, Any]] = {}
+    with options.progress.task(f"evaluating {name}", len(entries)) as task:
+        for entry in entries:
+            model = Model.read(folder / entry["file"])
+            records = _tested(model, data, name)
+            _add(rows, model, records, entry, device)
+            members.append(_Member(entry["id"], model.fingerprint, model.target, model.documents))
+            task.advance(1, entry["id"])
+    _check_same_settings(name, members)
+    seeds = tuple(dict.fromkeys(str(entry["seed"]) for entry in entries))
+    table = _table(rows, seeds, members[0].target)
+    lineage = of_inputs("models", ((member.id, member.fingerprint, member.documents["provenance"]) for member in members))
+    return Collected(table, _facts(index, members, seeds, table), [lineage, data.lineage(sorted(rows))], _curves(members))
+
+
+def _read_index(path: Path) -> dict[str, Any]:
+    try:
+        index = json.loads(path.read_text(encoding="utf-8"))
+        complete = all(key in index for key in ("dataset", "method", "protocol", "models")) and bool(index["models"])
+    except (OSError, ValueError, TypeError):
+        complete = False
+    if not complete:
+        raise ArtifactError(f"{path}, the list of an experiment's models, is damaged.", hint="run the same 'aqa finetune' again")
+    return dict(index)
+
+
+def _folded(name: str) -> str:
+    return name.lower().replace("-", "").replace("_", "")
+
+
+def _tested(model: Model, data: PoseSet, name: str) -> list[Record]:
+    """Return the model's test clips."""
+    clips = model.documents["data"]["test"]
+    rows = data.manifest.by_clip()
+    without = set(data.without_poses())
+    gone = [clip for clip in clips if clip not in rows or clip in without]
+    if gone:
+        raise ArtifactError(
+            f"{len(gone)} of the clips that '{name}' was to be tested on are not in {data.collection.path}: {_some(gone)}.",
+            hint="give the poses and the manifest that it was trained with (--poses, --manifest)",
+        )
+    config = model.target.config
+    unlabelled = [clip for clip in clips if not has_target(rows[clip], config)]
+    if unlabelled:
+        raise ArtifactError(
+            f"{len(unlabelled)} of the clips that '{name}' was to be tested on have no {config.resolved_column}: {_some(unlabelled)}.",
+            hint="give the manifest that it was trained with: --manifest FILE",
+        )
+    return data.load(clips)
+
+
+def _add(rows: dict[str, dict[str, Any]], model: Model, records: list[Record], entry: Mapping[str, Any], device: torch.device) -> None:
+    """Put one model's predictions into ``rows``; classes go in by name, since folds may have seen different ones."""
+    target, predicted = model.target, model.predict(records, device)["predicted"]
+    odd = [record.clip for record, value in zip(records, predicted, strict=True) if not np.isfinite(value)]
+    if odd:
+        raise ArtifactError(
+            f"The model {entry['id']} predicts what is no number for {len(odd)} clip(s): {_some(odd)}.",
+            hint="its training diverged: train it again with a lower learning rate",
+        )
+    for record, value in zip(records, predicted, strict=True):
+        if record.clip not in rows:
+            rows[record.clip] = _describe(record, target, entry["fold"])
+        rows[record.clip]["predicted"][str(entry["seed"])] = target.classes[int(value)] if target.classes else float(value)
+
+
+def _describe(record: Record, target: Target, fold: str) -> dict[str, Any]:
+    row, column, group = record.row, target.config.resolved_column, group_name(record.row, target.config)
+    known = group in target.groups
+    number = target.groups.index(group) if known else 0
+    return {
+        "truth": row.text(column) if target.classes else row.number(column),
+        "group": ONE_GROUP if target.classes else group,
+        "cluster": group_of(row),
+        "fold": fold,
+        "mean": float(target.means[number]) if known else np.nan,
+        "deviation": float(target.deviations[number]) if known else np.nan,
+        "predicted": {},
+    }
+
+
+def _table(rows: Mapping[str, Mapping[str, Any]], seeds: tuple[str, ...], target: Target) -> Table:
+    def column(key: str) -> Array:
+        return np.array([row[key] for row in rows.values()])
+
+    truth, predicted = column("truth"), np.array([[row["predicted"][seed] for row in rows.values()] for seed in seeds])
+    classes: tuple[str, ...] = ()
+    if target.classes:
+        classes = in_order({*truth.tolist(), *predicted.ravel().tolist(), *target.classes})
+        place = {name: float(number) for number, name in enumerate(classes)}
+        truth = np.array([place[name] for name in truth])
+        predicted = np.array([[place[name] for name in row] for row in predicted])
+    means = column("mean")
+    normalised = not classes and bool(np.isfinite(means).all())
+    return Table(
+        clips=np.array(list(rows)),
+        truth=truth,
+        predicted=predicted,
+        seeds=seeds,
+        groups=column("group"),
+        clusters=column("cluster"),
+        folds=column("fold"),
+        task=target.config.task,
+        classes=classes,
+        means=means if normalised else None,
+        deviations=column("deviation") if normalised else None,
+    )
+
+
+def _facts(index: Mapping[str, Any], members: Sequence[_Member], seeds: tuple[str, ...], table: Table) -> dict[str, Any]:
+    trainings = [member.documents["training"] for member in members]
+    select = sorted({str(training["select"]) for training in trainings})
+    seen = {clip for training in trainings for clip in training["seen_in_pretraining"]}
+    target = members[0].target.config
+    return {
+        "dataset": index["dataset"],
+        "method": index["method"],
+        "task": target.task,
+        "target": target.resolved_column,
+        "protocol": index["protocol"],
+        "select": ", ".join(select),
+        "seeds": list(seeds),
+        "folds": len({entry["fold"] for entry in index["models"]}),
+        "clips": len(table),
+        "subjects": len(set(table.clusters.tolist())),
+        "stamps": _stamps(select, seen),
+    }
+
+
+def _stamps(select: Sequence[str], seen: set[str]) -> list[str]:
+    stamps = []
+    if "test" in select:
+        stamps.append("epoch selected on the test clips")
+    if seen:
+        stamps.append(f"transductive: the encoder's pretraining saw {len(seen)} of the test clips (without their scores)")
+    return stamps
+
+
+def _curves(members: Sequence[_Member]) -> dict[str, list[list[float]]]:
+    """Return every model's curve of every term; a value that is none (an epoch without validation) is NaN."""
+    histories = [member.documents["training"].get("history") or [] for member in members]
+    terms = dict.fromkeys(term for history in histories for row in history for term in row if term not in ("epoch", "phase"))
+    return {term: [[float(row.get(term, np.nan)) for row in history] for history in histories if history] for term in terms}
+
+
+def _check_same_settings(name: str, members: Sequence[_Member]) -> None:
+    """Refuse an experiment whose models were made differently, as an interrupted ``--overwrite`` leaves it."""
+    first, *others = members
+    for other in others:
+        differing = differing_keys(_settings(first), _settings(other))
+        if differing:
+            raise ArtifactError(
+                f"The models of '{name}' were made with different settings: {other.id} differs from {first.id} in {', '.join(differing)}.",
+                hint="run the same 'aqa finetune' again with --overwrite",
+            )
+
+
+def _settings(member: _Member) -> dict[str, Any]:
+    return {key: value for key, value in member.documents["config"].items() if key not in ("seed", "fold")}
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" … ({len(names)})" if len(names) > 5 else "")

@@ -1,0 +1,43 @@
+"""What an evaluation leaves behind: predictions.h5, metrics.json and report.html in one folder."""
+
+from __future__ import annotations
+
+import json
+
+from stages.artifacts import store
+from stages.artifacts.fingerprint import fingerprint
+from stages.artifacts.store import Artifact, Header
+from stages.evaluate.config import STAGE, VERSION
+from stages.evaluate.evaluation import Evaluation
+from stages.evaluate.report.page import render
+
+PREDICTIONS, METRICS, REPORT = "predictions.h5", "metrics.json", "report.html"
+
+
+def predictions(evaluation: Evaluation) -> None:
+    """Write the predictions of every clip, with their lineage."""
+    assert evaluation.folder is not None
+    table, document = evaluation.table, evaluation.provenance["config"]
+    inputs = {str(entry["role"]): str(entry["fingerprint"]) for entry in evaluation.provenance["inputs"]}
+    header = Header("predictions", STAGE, VERSION, fingerprint(STAGE, VERSION, document, inputs))
+    samples = {
+        "clip": table.clips.tolist(),
+        "group": table.groups.tolist(),
+        "cluster": table.clusters.tolist(),
+        "fold": table.folds.tolist(),
+        "seeds": list(table.seeds),
+        "classes": list(table.classes),
+        "facts": dict(evaluation.facts),
+    }
+    documents = {"samples": samples, "config": document, "provenance": dict(evaluation.provenance)}
+    arrays = {"predicted": table.predicted.T, "truth": table.truth}
+    store.write(evaluation.folder / PREDICTIONS, Artifact(header, arrays, documents))
+
+
+def figures(evaluation: Evaluation) -> None:
+    """Write the figures and the report."""
+    assert evaluation.folder is not None
+    with store.replacing_path(evaluation.folder / METRICS) as temporary:
+        temporary.write_text(json.dumps(evaluation.to_json(), indent=1, allow_nan=False), encoding="utf-8")
+    with store.replacing_path(evaluation.folder / REPORT) as temporary:
+        temporary.write_text(render(evaluation), encoding="utf-8")

@@ -1,0 +1,217 @@
+"""Turn unlabelled motion into an encoder: one, or one per fold of a protocol that sees only that fold's training clips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stages.artifacts import store, tree
+from stages.artifacts.fingerprint import of_value
+from stages.artifacts.provenance import provenance
+from stages.artifacts.store import Artifact, Header
+from stages.configuration import Layer, resolve
+from stages.datasets import protocols, splits
+from stages.datasets.manifest import Manifest
+from stages.encoders.registry import EncoderSpec, PretrainedEncoder, spec_for
+from stages.engine import device as devices
+from stages.engine import loop, plan
+from stages.engine.batch import Clips
+from stages.engine.checkpoint import Checkpoint
+from stages.engine.method import Pretext
+from stages.engine.options import RunOptions
+from stages.engine.records import PoseSet, Record, open_poses, to_clips
+from stages.engine.seeding import seed_of
+from stages.errors import ArtifactError, UsageError
+from stages.pretrain.config import STAGE, VERSION, PretrainConfig
+from stages.pretrain.methods.registry import method_class
+from stages.workspace import only_one
+
+VALIDATION_BATCH = 64
+
+
+@dataclass(frozen=True)
+class Part:
+    """One encoder to train: its fold (``all`` outside a protocol) and the clips it sees, by pose set."""
+
+    name: str
+    output: Path
+    clips: dict[str, tuple[str, ...]]
+
+
+def run(
+    config: PretrainConfig,
+    options: RunOptions,
+    *,
+    name: str | None = None,
+    init: Path | None = None,
+    poses: Sequence[Path] = (),
+    output: Path | None = None,
+) -> tuple[Path, plan.Summary]:
+    """Train every encoder that is not there yet; return where they lie and what was done.
+
+    Args:
+        config: the pretraining.
+        options: where and how to run.
+        name: of the encoder; the method's name by default.
+        init: an encoder artifact to start from.
+        poses: folders or merged files of pose artifacts, instead of the workspace's sets.
+        output: the artifact (or, inside a protocol, the folder) to write, instead of the workspace's.
+    """
+    work = _Pretraining(config, options, name, init, poses, output)
+    items = [work.item(part) for part in work.parts]
+    by_id = dict(zip((item.id for item in items), work.parts, strict=True))
+    log = work.target if config.protocol else work.target.parent
+    summary = plan.run(items, lambda item: work.train(by_id[item.id], item), options, log=log, tolerant=False)
+    return work.target, summary
+
+
+class _Pretraining:
+    """Everything that the encoders of one pretraining share."""
+
+    def __init__(
+        self, config: PretrainConfig, options: RunOptions, name: str | None, init: Path | None, poses: Sequence[Path], output: Path | None
+    ) -> None:
+        self.options = options
+        self.sets = _open_sets(config, options, poses)
+        self.config = config.model_copy(update={"dataset": tuple(self.sets)})
+        self.cls = method_class(config.method)
+        self.settings = resolve_settings(self.cls, config)
+        self.init = PretrainedEncoder.read(init) if init else None
+        self.name = name or config.method
+        default = options.workspace.encoders / (self.name if config.protocol else f"{self.name}.h5")
+        self.target = output or default
+        self.parts = self._parts()
+
+    def item(self, part: Part) -> plan.Item:
+        """Return the plan's view of one encoder."""
+        document = self.config.model_dump(mode="json") | {"fold": part.name}
+        document["training"].pop("checkpoint_seconds")
+        inputs = {f"poses {name}": self.sets[name].fingerprint(clips) for name, clips in part.clips.items()}
+        inputs["clips"] = of_value({name: list(clips) for name, clips in part.clips.items()})
+        if self.init:
+            inputs["encoder"] = self.init.fingerprint
+        return plan.Item(part.name, part.output, STAGE, VERSION, document, inputs)
+
+    def train(self, part: Part, item: plan.Item) -> None:
+        """Train one encoder and write it."""
+        train, held_out = self._records(part)
+        everything = [record for records in train.values() for record in records]
+        settings = self.settings
+        spec = self.init.spec if self.init else spec_for(settings.encoder, settings.encoder_settings, settings.input, everything)
+
+        def build() -> Pretext:
+            method: Pretext = self.cls(self.settings, spec)
+            if self.init is not None:
+                method.encoder.load_state_dict(dict(self.init.weights))
+            return method
+
+        method = loop.initialise(build, self.config.seed)
+        assert isinstance(method, Pretext)
+        device = devices.choose(self.options.device)
+        sets = {name: _clips(records, spec) for name, records in train.items()}
+        sets["train"] = _clips(everything, spec) if len(train) > 1 else next(iter(sets.values()))
+        validation = _clips(held_out, spec) if held_out else None
+        setting = loop.Setting(
+            seed=self.config.seed,
+            device=device,
+            validate=(lambda: _pretext_loss(method, validation, device)) if validation is not None else None,
+            checkpoint=Checkpoint(part.output.with_suffix(".checkpoint"), item.fingerprint),
+            resume=self.options.resume,
+            progress=self.options.progress,
+            label=f"{self.name}/{part.name}",
+        )
+        history = loop.train(method, sets, self.config.training, setting)
+        training = {
+            "history": history.rows,
+            "clips": sorted({record.clip for record in everything} | (self.init.seen if self.init else frozenset())),
+            "held_out": sorted(record.clip for record in held_out),
+        }
+        self._write(part, item, method, spec, training)
+        assert setting.checkpoint is not None
+        setting.checkpoint.remove()
+
+    def _write(self, part: Part, item: plan.Item, method: Pretext, spec: EncoderSpec, training: dict[str, Any]) -> None:
+        inputs = [self.sets[name].lineage(clips) for name, clips in part.clips.items()]
+        if self.init:
+            made_by = [{"count": 1, "provenance": self.init.provenance}]
+            inputs.append({"role": "encoder", "fingerprint": self.init.fingerprint, "made_by": made_by})
+        documents = {
+            "encoder": spec.to_json(),
+            "training": training,
+            "config": dict(item.config),
+            "provenance": provenance(STAGE, VERSION, item.config, inputs, seed=self.config.seed, torch=torch.__version__),
+        }
+        header = Header("encoder", STAGE, VERSION, item.fingerprint)
+        store.write(part.output, Artifact(header, tree.weights_to_arrays(method.encoder.state_dict()), documents))
+
+    def _parts(self) -> list[Part]:
+        usable = {name: _usable(data, self.config, self.options) for name, data in self.sets.items()}
+        if self.config.protocol is None:
+            return [Part("all", self.target, {name: tuple(manifest.clips) for name, manifest in usable.items()})]
+        if len(usable) != 1:
+            raise UsageError("A pretraining inside a protocol takes one data set.", hint="--dataset NAME once")
+        (name, manifest), data = next(iter(usable.items())), next(iter(self.sets.values()))
+        found = protocols.folds(data.manifest, self.config.protocol, self.config.split_seed, manifest.clips)
+        return [Part(fold.name, self.target / f"{fold.name}.h5", {name: fold.train}) for fold in found]
+
+    def _records(self, part: Part) -> tuple[dict[str, list[Record]], list[Record]]:
+        train: dict[str, list[Record]] = {}
+        held_out: list[Record] = []
+        for name, clips in part.clips.items():
+            kept, aside = clips, tuple[str, ...]()
+            if self.config.validation:
+                kept, aside = splits.carve(clips, self.sets[name].manifest, self.config.validation, seed_of(self.config.split_seed, name))
+            train[name] = self.sets[name].load(kept)
+            held_out += self.sets[name].load(aside)
+        return train, held_out
+
+
+def resolve_settings(cls: Any, config: PretrainConfig) -> Any:
+    """Return the method's settings of a resolved configuration."""
+    return resolve(cls.SETTINGS, [Layer("settings", config.settings)]).config
+
+
+def _open_sets(config: PretrainConfig, options: RunOptions, poses: Sequence[Path]) -> dict[str, PoseSet]:
+    if poses:
+        opened = [open_poses(None, options, path, None) for path in poses]
+    else:
+        names = config.dataset or (
+            only_one("pose set", options.workspace.pose_sets(), "--dataset NAME", "aqa import-poses --dataset NAME --data-root DIR"),
+        )
+        opened = [open_poses(name, options, None, None) for name in names]
+    return {name: data for data, name in opened}
+
+
+def _usable(data: PoseSet, config: PretrainConfig, options: RunOptions) -> Manifest:
+    """Return the clips that may be pretrained on: selected, with poses, and not set aside for testing."""
+    manifest = data.manifest.where(config.where)
+    missing = set(data.without_poses())
+    manifest = manifest.keep(lambda row: row.clip not in missing)
+    if not config.test_clips and config.protocol is None and "split" in manifest.columns:
+        kept = manifest.keep(lambda row: row.text("split") != "test")
+        if len(kept) < len(manifest):
+            options.progress.note(f"{data.name}: {len(manifest) - len(kept)} test clip(s) are left out (--set test_clips=true uses them)")
+        manifest = kept
+    if not len(manifest):
+        raise ArtifactError(f"No clip of {data.name} can be pretrained on.", hint="check --where, and the manifest's split column")
+    return manifest
+
+
+def _clips(records: Sequence[Record], spec: EncoderSpec) -> Clips:
+    return to_clips(records, spec.input)
+
+
+def _pretext_loss(method: Pretext, clips: Clips | None, device: torch.device) -> float:
+    """Return the mean pretext loss on held-out clips; whatever is random in it is the same each time."""
+    assert clips is not None
+    total = 0.0
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        for start in range(0, len(clips), VALIDATION_BATCH):
+            batch = clips.take(list(range(start, min(start + VALIDATION_BATCH, len(clips))))).to(device)
+            total += float(method.validate(batch)) * len(batch)
+    return total / len(clips)
