@@ -13,6 +13,7 @@ from stages.errors import AqaError, ItemsFailedError
 from stages.version import __version__
 
 COMMANDS = {
+    "demo": "aqa_cli.commands.demo",
     "import-poses": "aqa_cli.commands.import_poses",
     "pretrain": "aqa_cli.commands.pretrain",
     "finetune": "aqa_cli.commands.finetune",

@@ -115,6 +115,8 @@ def read_file(path: Path) -> Values:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise UsageError(f"Cannot read the configuration file {path}: {error.strerror}.") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is not a text file in UTF-8.") from None
     values = _yaml(text, str(path))
     if values is None:
         return {}

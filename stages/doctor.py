@@ -56,11 +56,11 @@ class Finding:
         return asdict(self)
 
 
-def examine(workspace: Workspace, data_root: Path | None, packages: Sequence[Package] = PACKAGES) -> list[Finding]:
+def examine(workspace: Workspace, data_root: Path | None) -> list[Finding]:
     """Return everything that was found; an ``error`` is a required package that is missing or broken."""
     system = Finding("aqa", "ok", f"{__version__}, Python {platform.python_version()}, {platform.system()} {platform.machine()}")
-    probed = probe([package.module for package in packages])
-    found = [system, *(_package(package, probed[package.module]) for package in packages), *_devices(probed.get("torch", {}))]
+    probed = probe([package.module for package in PACKAGES])
+    found = [system, *(_package(package, probed[package.module]) for package in PACKAGES), *_devices(probed.get("torch", {}))]
     return [*found, _cores(), _disk(workspace), _permission(workspace), _data(data_root)]
 
 

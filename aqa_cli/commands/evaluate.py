@@ -95,14 +95,13 @@ def text_of(found: Figures, clips: int) -> str:
     """Return the figures as lines for people."""
     from stages.evaluate.names import TITLES, interval_of, range_sentence, shown
 
+    rows = [(TITLES[name], estimate) for name, estimate in found.overall.items()]
+    leading = [(f"  {group} (n = {found.counts[group]})", next(iter(estimates.values()))) for group, estimates in found.per_class.items()]
+    width = max(len(title) for title, _ in rows + leading)
     lines = [f"{clips} clips"]
-    for name, estimate in found.overall.items():
+    for title, estimate in rows + leading:
         spread = f"  sd over seeds {shown(estimate.deviation)}" if len(estimate.seeds) > 1 else ""
-        lines.append(f"{TITLES[name]:<52} {shown(estimate.value):>11}  {interval_of(estimate)}{spread}".rstrip())
-    for group, estimates in found.per_class.items():
-        leading = next(iter(estimates.values()))
-        what = f"{group} (n = {found.counts[group]})"
-        lines.append(f"  {what:<50} {shown(leading.value):>11}  {interval_of(leading)}".rstrip())
+        lines.append(f"{title:<{width}} {shown(estimate.value):>11}  {interval_of(estimate)}{spread}".rstrip())
     lines += [f"note: {note}" for note in found.notes]
     if found.score_range:
         lines.append(range_sentence(found))

@@ -106,9 +106,10 @@ class Manifest:
         """Return the manifest as CSV text."""
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(["clip", *self.columns])
+        columns = self.columns
+        writer.writerow(["clip", *columns])
         for row in self.rows:
-            writer.writerow([row.clip, *(_cell(row.values.get(column)) for column in self.columns)])
+            writer.writerow([row.clip, *(_cell(row.values.get(column)) for column in columns)])
         return buffer.getvalue()
 
     def to_json(self) -> list[dict[str, Value]]:

@@ -5,8 +5,9 @@ Layout: ``[Incorrect ]Segmented Movements/Kinect/{Positions,Angles}/m01_s01_e01_
 joint is global), an angle triple turns the bones that leave a joint (degrees about x, y, z), so global joints need both files.
 
 The order of the rotations is not documented.  R = Rz·Rx·Ry is read here because it alone of the six keeps the feet on the floor during
-the deep squats (their spread over a clip is 2 cm in x and z against 10 to 25 cm); the authors' own viewer composes Rz·Ry·Rx, and they
-say of it that the legs look unnatural.  Offsets without angles are a T-pose that sinks into the floor: such clips are not read.
+the deep squats (their spread over a clip is 2 cm in x and z against 10 to 25 cm); the data set's viewer, as it is passed on in
+public code, composes Rz·Ry·Rx and is known for unnatural legs.  Offsets without angles are a T-pose that sinks into the floor: such
+clips are not read.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ HEADLINES = ("spearman_fisher_mean", "spearman", "accuracy", "spearman_pooled")
 
 SELECTIONS = {
     "val": "best epoch on validation clips carved from training",
-    "last": "last epoch, nothing selected",
+    "last": "none (last epoch)",
     "test": "best epoch on the test clips",
 }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -57,13 +57,13 @@ class Entry:
     values: Mapping[str, Value] | None = field(default=None)
 
 
-def find(paths: Sequence[Path], format_name: str, skip: Path | None = None) -> list[Source]:
+def find(paths: Sequence[Path], format_name: str, skip: Sequence[Path] = ()) -> list[Source]:
     """Return every pose file under ``paths``, in a stated order.
 
     Args:
         paths: files and folders; folders are searched to the bottom, hidden files left out.
         format_name: take files as this format (in folders, those with its endings), or ``auto``.
-        skip: a file that is no pose file (the manifest).
+        skip: files and folders that are left out (the manifest, the workspace).
 
     Raises:
         UsageError: a path does not exist.
@@ -76,9 +76,7 @@ def find(paths: Sequence[Path], format_name: str, skip: Path | None = None) -> l
         if not given.exists():
             raise UsageError(f"{given} does not exist.", hint="aqa import-poses takes files and folders of pose files")
         root = given if given.is_dir() else given.parent
-        for path in _walk(given, endings):
-            if skip is not None and path.samefile(skip):
-                continue
+        for path in _walk(given, endings, {path.resolve() for path in skip}):
             source = _source(path, root, format_name, direct=given.is_file())
             if source.format == "openpose":
                 frames[root, path.parent].append(path)
@@ -139,15 +137,16 @@ def _clips(source: Source, reading: Reading) -> Iterator[Entry]:
     yield from clips
 
 
-def _walk(given: Path, endings: tuple[str, ...]) -> Iterator[Path]:
+def _walk(given: Path, endings: tuple[str, ...], skip: Set[Path]) -> Iterator[Path]:
     if given.is_file():
         yield given
         return
     for folder, names, files in os.walk(given):
-        names[:] = sorted(name for name in names if not name.startswith("."))
+        names[:] = sorted(name for name in names if not name.startswith(".") and (Path(folder) / name).resolve() not in skip)
         for name in sorted(files):
-            if not name.startswith(".") and name.lower().endswith(endings):
-                yield Path(folder) / name
+            path = Path(folder) / name
+            if not name.startswith(".") and name.lower().endswith(endings) and path.resolve() not in skip:
+                yield path
 
 
 def _source(path: Path, root: Path, format_name: str, *, direct: bool) -> Source:

@@ -103,8 +103,9 @@ def _import_files(
     if config.format != AUTO:
         format_named(config.format)
     reading = Reading(layout_named(config.skeleton) if config.skeleton else None, config.fps)
-    found = entries(find(paths, config.format, skip=manifest), reading)
     folder = output or options.workspace.poses / (set_name or _default_name(paths))
+    skip = [options.workspace.root, folder, *([manifest] if manifest else [])]
+    found = entries(find(paths, config.format, skip), reading)
     there = labels.read_beside(folder)
     known = [(entry.clip, entry.values) for entry in found if entry.values is not None]
     beside, strange = labels.merged(there, known, rows, overwrite=options.overwrite)
@@ -139,9 +140,12 @@ def _items(found: Sequence[Entry], config: ImportPosesConfig, folder: Path, opti
     for position, entry in enumerate(found):
         inputs = {}
         if options.shard.takes(position) and entry.values is not None:  # other shards' files need not be read
-            if entry.source.files not in digests:
-                digests[entry.source.files] = entry.source.digest()
-            inputs = {"file": digests[entry.source.files], "clip": of_value(entry.member)}
+            try:
+                digest = digests.get(entry.source.files) or entry.source.digest()
+            except OSError:
+                digest = ""  # loading the clip says what is wrong
+            digests[entry.source.files] = digest
+            inputs = {"file": digest, "clip": of_value(entry.member)}
         document: dict[str, Any] = {"format": entry.source.format, "skeleton": config.skeleton, "fps": config.fps}
         if entry.source.format in FORMATS:
             document["importer_version"] = FORMATS[entry.source.format].version
@@ -172,7 +176,7 @@ def _note_layouts(layouts: Counter[str], skipped: Sequence[Path], options: RunOp
         layouts[store.read_document(path, "skeleton")["layout"]] += 1
     if len(layouts) > 1:
         listing = ", ".join(f"{name} ({count} clips)" for name, count in sorted(layouts.items()))
-        options.progress.note(f"The set mixes skeletons: {listing}; to train on all of them choose one with --set method's skeleton.")
+        options.progress.note(f"The set mixes skeletons: {listing}; --set settings.input.skeleton=NAME makes training convert them to one.")
 
 
 def _note_strange(strange: Sequence[str], options: RunOptions) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,15 @@ import numpy as np
 from stages.artifacts import store
 from stages.artifacts.provenance import provenance
 from stages.artifacts.store import Artifact, Header
+
+IN_A_CHILD = """
+import os, resource, random, signal, sys, time
+import numpy as np
+from pathlib import Path
+from stages.artifacts import store
+from tests.artifacts.making import model
+path = Path(sys.argv[1])
+"""
 
 JOINTS = ["hip", "knee", "ankle"]
 
@@ -66,3 +77,8 @@ def flip(path: Path, position: int, bit: int = 0) -> None:
     data = bytearray(path.read_bytes())
     data[position] ^= 1 << bit
     path.write_bytes(data)
+
+
+def run_child(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run code after :data:`IN_A_CHILD` in a fresh interpreter; the first argument is its ``path``."""
+    return subprocess.run([sys.executable, "-c", IN_A_CHILD + code, *map(str, arguments)], capture_output=True, text=True, check=False)

@@ -137,7 +137,7 @@ def test_experiment__figures_report_and_exit_codes(aqa, workspace) -> None:
 
     code, out, err = aqa("evaluate", "--dataset", "arms", "--config", EXAMPLE, "--set", "resamples=200")
     assert code == 0, err
-    assert "arms-kinematics-ridge: protocol 3-fold, 3 folds, 2 seeds (0, 1), selection: last epoch, nothing selected" in out
+    assert "arms-kinematics-ridge: protocol 3-fold, 3 folds, 2 seeds (0, 1), selection: none (last epoch)" in out
     assert "Spearman ρ, pooled, raw scores, ensemble of seeds" in out
     assert "Spearman ρ, mean of folds" in out
     assert f"report: {workspace / 'evaluations/arms-kinematics-ridge/report.html'}" in out

@@ -129,7 +129,38 @@ def test_real__episodes(real: Path) -> None:
     assert all("no Angles file" in problem for problem in found.problems)
 
 
-def test_real__deep_squats_keep_the_feet_on_the_floor(real: Path) -> None:
+@pytest.mark.parametrize(
+    ("order", "expected"),  # the table of docs/datasets.md: the ankles' spread over an episode along x, y, z, centimetres
+    [
+        ("ZXY", (1.9, 4.2, 1.9)),
+        ("YZX", (11.7, 19.9, 19.4)),
+        ("XZY", (13.6, 29.4, 11.9)),
+        ("XYZ", (14.4, 27.3, 24.7)),
+        ("ZYX", (17.9, 18.9, 10.3)),
+        ("YXZ", (19.5, 28.4, 18.1)),
+    ],
+)
+def test_real__only_the_order_zxy_keeps_the_feet_on_the_floor(real: Path, order: str, expected: tuple[float, float, float]) -> None:
+    ankles, spread = UI_PRMD_22.numbers(("left_ankle", "right_ankle")), []
+    for source in ui_prmd.scan(real).sources.values():
+        offsets, angles = (np.loadtxt(file, delimiter=",").reshape(-1, 22, 3) for file in (source.file, source.angles))
+        columns = ["XYZ".index(axis) for axis in order]
+        turned: list[Rotation] = []
+        positions = offsets.copy()
+        for joint, parent in enumerate(UI_PRMD_22.parents.values()):
+            own = Rotation.from_euler(order, angles[:, joint][:, columns], degrees=True)
+            if parent is not None:
+                number = UI_PRMD_22.index[parent]
+                positions[:, joint] = positions[:, number] + turned[number].apply(offsets[:, joint])
+                own = turned[number] * own
+            turned.append(own)
+        spread.append(positions[:, ankles].std(axis=0).mean(axis=0))
+        if order == "ZXY":
+            np.testing.assert_allclose(global_positions(offsets, angles), positions, atol=1e-9)
+    np.testing.assert_allclose(np.mean(spread, axis=0), expected, atol=0.051)
+
+
+def test_real__deep_squats_are_people_in_metres(real: Path) -> None:
     found, layout = ui_prmd.scan(real), UI_PRMD_22
     sliding, lowered, upright = [], [], []
     for clip, source in found.sources.items():

@@ -148,17 +148,13 @@ def _overall(found: Mapping[str, Estimate]) -> list[dict[str, Any]]:
 
 def _cell(name: str, estimate: Estimate) -> Cell:
     drawn = name.startswith(_ON_A_LINE)
-    lowest = -1.0 if "spearman" in name and min(estimate.value, _or_zero(estimate.low)) < 0 else 0.0
+    lowest = -1.0 if estimate.value < 0 else 0.0
     return Cell(
         names.shown(estimate.value),
         names.interval_of(estimate),
         f"{estimate.deviation:.4f}" if math.isfinite(estimate.deviation) else "",
         charts.strip(estimate, lowest) if drawn else None,
     )
-
-
-def _or_zero(value: float) -> float:
-    return value if math.isfinite(value) else 0.0
 
 
 def _parts(title: str, what: str, parts: Mapping[str, Mapping[str, Estimate]], counts: Mapping[str, int]) -> dict[str, Any] | None:

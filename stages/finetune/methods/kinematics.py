@@ -1,7 +1,8 @@
 """The baseline that any method must face: kinematic statistics of the joints and a classical regressor.
 
-The features of a clip are per-joint posture (mean), spread, range, speed and acceleration of the body facing the camera in units
-of its trunk, the differences between the two sides, and the clip's length.  No frame is resampled, so tempo is seen as it is.
+The features of a clip are, per joint and axis, the mean posture, its spread and the envelope of the movement (5th, 50th and 95th
+percentile), per joint the logarithms of speed, peak speed and jerkiness (acceleration per speed), the differences between the two
+sides, the path of the whole body and the clip's length; in units of the trunk.  No frame is resampled, so tempo is seen as it is.
 """
 
 from __future__ import annotations
@@ -21,29 +22,34 @@ from stages.skeletons.poses import PoseSequence
 
 _SMOOTHING = 5
 """Frames of the moving average under speeds and accelerations; sensors jitter."""
+_STILL = 1e-3
+"""Trunk lengths per second (squared) that are added under logarithms, so that a joint at rest stays finite."""
 
 
-def features(poses: PoseSequence) -> Array:
+def features(poses: PoseSequence, *, face_camera: bool = True) -> Array:
     """Return the kinematic features of the first person of a clip, (D,); every value is finite."""
     layout = poses.layout
-    positions = transforms.scale_by_trunk(transforms.face_camera(poses.positions[:1], layout), layout)
-    positions = transforms.interpolate_gaps(transforms.centre_on_start(positions, layout))
+    positions = poses.positions[:1]
+    if face_camera:
+        positions = transforms.face_camera(positions, layout)
+    positions = transforms.interpolate_gaps(transforms.centre_on_start(transforms.scale_by_trunk(positions, layout), layout))
     body = transforms.centre_per_frame(positions, layout)[0]
     fps = poses.fps if np.isfinite(poses.fps) else 30.0
-    low, high = np.percentile(body, [5, 95], axis=0)
+    envelope = np.percentile(body, [5, 50, 95], axis=0)
     speed, acceleration = _speed(body, fps), _acceleration(body, fps)
-    path = positions[0, :, layout.numbers(layout.centre)].mean(axis=0)
+    mean_speed = speed.mean(axis=0)
+    path = positions[0][:, layout.numbers(layout.centre)].mean(axis=1)
     parts = [
-        body.mean(axis=0).ravel(),
-        body.std(axis=0).ravel(),
-        (high - low).ravel(),
-        speed.mean(axis=0),
-        np.percentile(speed, 95, axis=0),
-        acceleration.mean(axis=0),
+        body.mean(axis=0),
+        body.std(axis=0),
+        envelope,
+        np.log(mean_speed + _STILL),
+        np.log(np.percentile(speed, 95, axis=0) + _STILL),
+        np.log((acceleration.mean(axis=0) + _STILL) / (mean_speed + _STILL)),
         path.std(axis=0),
         np.ptp(path, axis=0),
-        *_asymmetry(layout.symmetric_pairs, high - low, speed.mean(axis=0)),
-        [np.log(poses.frames / fps), float(np.mean(poses.confidence[0]))],
+        *_asymmetry(layout.symmetric_pairs, envelope[2] - envelope[0], mean_speed),
+        [np.log(poses.frames / fps)],
     ]
     return np.concatenate([np.asarray(part, dtype=np.float64).ravel() for part in parts])
 
@@ -51,6 +57,8 @@ def features(poses: PoseSequence) -> Array:
 class Settings(MethodConfig):
     """Settings that the three regressors share."""
 
+    face_camera: bool = True
+    """Turn bodies to face the camera first; switch off where everybody faces one camera anyway, since hips are seen with noise."""
     inner_folds: int = Field(5, ge=2)
     """Folds, by subject and within training, that choose the regressor's strength."""
 
@@ -82,7 +90,7 @@ class _Kinematics:
         self._arrays = dict(arrays)
 
     def _standardised(self, records: Records, *, fit: bool = False) -> Array:
-        table = np.stack([features(record.poses) for record in records])
+        table = np.stack([features(record.poses, face_camera=self.settings.face_camera) for record in records])
         if fit:
             scale = table.std(axis=0)
             self._arrays = {"mean": table.mean(axis=0), "scale": np.where(scale > 1e-12, scale, 1)}
@@ -120,7 +128,7 @@ class KinematicsSVR(_Kinematics):
 
         _scores_only(classes)
         table = self._standardised(train, fit=True)
-        grid = {"C": [0.3, 1.0, 3.0, 10.0, 30.0], "gamma": [factor / table.shape[1] for factor in (0.1, 0.3, 1.0)], "epsilon": [0.1, 0.3]}
+        grid = {"C": [0.3, 1.0, 3.0, 10.0], "gamma": [factor / table.shape[1] for factor in (0.03, 0.1, 0.3)], "epsilon": [0.1]}
         best = _search(SVR(), grid, table, target, groups, self.settings.inner_folds)
         self._arrays |= {
             "support": best.support_vectors_,

@@ -23,7 +23,7 @@ def test_registry__every_reader_can_be_imported(name) -> None:
 
 
 def test_registry__an_unknown_format_names_the_nearest() -> None:
-    with pytest.raises(UsageError, match="Unknown format 'mmpos'. Did you mean 'mmpose'?"):
+    with pytest.raises(UsageError, match=r"Unknown format 'mmpos'\. Did you mean 'mmpose'\?"):
         format_named("mmpos")
 
 

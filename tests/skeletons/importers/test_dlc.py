@@ -6,6 +6,7 @@ import itertools
 
 import h5py
 import numpy as np
+
 from tests.skeletons.importers.files import COCO, dlc_table, dlc_text, read_one, refuses
 
 COLUMNS = [("DLC_resnet50", part, coord) for part in COCO for coord in ("x", "y", "likelihood")]

@@ -80,8 +80,7 @@ def _read(name: str, file) -> bool:
             assert not np.isinf(poses.positions).any()
             assert (np.diff(poses.timestamps) > 0).all()
             json.dumps(dict(poses.clip), allow_nan=False)
-    except AqaError as error:
-        assert len(str(error)) < 2000
+    except AqaError:
         return False
     return True
 

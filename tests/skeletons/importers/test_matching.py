@@ -62,7 +62,7 @@ def test_match_names__an_exact_name_goes_before_an_alias() -> None:
 
 
 def test_match_names__too_few() -> None:
-    with pytest.raises(ArtifactError, match="the joint names fit no skeleton; nearest is .* found snout, tail"):
+    with pytest.raises(ArtifactError, match=r"the joint names fit no skeleton; nearest is .* found snout, tail"):
         match_names(["snout", "tail"], None, "file")
     with pytest.raises(ArtifactError, match="nearest is coco-17 with 1 of 17 joints"):
         match_names(["nose"], COCO_17, "file")
@@ -90,8 +90,7 @@ def test_gather__people_who_cross_keep_their_place() -> None:
     detections = []
     for row, x in enumerate(path):
         left, right = np.full((17, 2), (x, 0.0)), np.full((17, 2), (100 - x, 40.0))
-        for points in (left, right) if row % 2 else (right, left):
-            detections.append(Detection(row, points, np.ones(17)))
+        detections += [Detection(row, points, np.ones(17)) for points in ((left, right) if row % 2 else (right, left))]
     positions, _ = gather(detections, len(path), "f")
     assert positions.shape[0] == 2
     assert {tuple(np.unique(person[..., 1])) for person in positions} == {(0.0,), (40.0,)}
