@@ -29,17 +29,36 @@ _MARK = "aqa-doctor "
 
 @dataclass(frozen=True)
 class Package:
-    """One package: the name it is imported by, and whether the toolkit runs without it."""
+    """One package: the name it is imported by, the name it is installed by, and whether the toolkit runs without it."""
 
     module: str
+    distribution: str
     required: bool = True
 
 
 PACKAGES: Sequence[Package] = (
-    *(Package(name) for name in ("numpy", "scipy", "pandas", "sklearn", "h5py", "torch", "lightning", "pydantic", "yaml")),
-    *(Package(name) for name in ("matplotlib", "jinja2", "openpyxl", "tensorboard", "typer", "rich")),
-    *(Package(name, required=False) for name in ("cv2", "mmengine", "mmcv", "mmpose", "mmaction")),
+    Package("numpy", "numpy"),
+    Package("scipy", "scipy"),
+    Package("pandas", "pandas"),
+    Package("sklearn", "scikit-learn"),
+    Package("h5py", "h5py"),
+    Package("torch", "torch"),
+    Package("lightning_fabric", "lightning-fabric"),
+    Package("pydantic", "pydantic"),
+    Package("yaml", "pyyaml"),
+    Package("matplotlib", "matplotlib"),
+    Package("jinja2", "jinja2"),
+    Package("openpyxl", "openpyxl"),
+    Package("tensorboard", "tensorboard"),
+    Package("typer", "typer"),
+    Package("rich", "rich"),
+    Package("cv2", "opencv-contrib-python", required=False),
+    Package("mmengine", "mmengine", required=False),
+    Package("mmcv", "mmcv-lite", required=False),
+    Package("mmpose", "mmpose", required=False),
+    Package("mmaction", "mmaction2", required=False),
 )
+"""What ``pyproject.toml`` requires, and what its extra brings."""
 
 
 @dataclass(frozen=True)

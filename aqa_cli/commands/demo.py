@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import textwrap
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,8 +18,12 @@ from aqa_cli import console
 from stages.workspace import ENVIRONMENT_VARIABLE, Workspace
 
 FOLDER = Path(".aqa-demo")
-SMALL = ("settings.encoder_settings.width=8", "settings.encoder_settings.blocks=5", "settings.input.frames=48")
+WIDTH = 110
+SIZES = ("settings.encoder_settings.width=8", "settings.encoder_settings.blocks=5", "settings.input.frames=48")
 """A network that two cores train in a minute."""
+VARIETY = ("settings.augmentation.rotate=20", "settings.augmentation.scale=0.1")
+PRETRAINING = (*SIZES, *VARIETY, "training.batch_size=32", "training.lr=0.002")
+FINETUNING = (*VARIETY, "settings.augmentation.flip=true", "training.batch_size=8", "training.lr=0.002")
 EXPERIMENTS = {
     "pretrained": "SME-GCN, pretrained then fine-tuned",
     "scratch": "SME-GCN, from scratch",
@@ -30,8 +35,8 @@ EXPERIMENTS = {
 def command(
     workspace: Annotated[Path, typer.Option("--workspace", help="Folder of everything that the demo makes.")] = FOLDER,
     dataset: Annotated[str, typer.Option("--dataset", hidden=True)] = "generated",
-    pretrain_epochs: Annotated[int, typer.Option("--pretrain-epochs", hidden=True)] = 40,
-    epochs: Annotated[int, typer.Option("--epochs", hidden=True)] = 50,
+    pretrain_epochs: Annotated[int, typer.Option("--pretrain-epochs", hidden=True)] = 30,
+    epochs: Annotated[int, typer.Option("--epochs", hidden=True)] = 40,
 ) -> None:
     """Run the whole pipeline on generated people, command by command, in a few minutes; nothing is downloaded.
 
@@ -49,23 +54,29 @@ def command(
 
 def commands(dataset: str, pretrain_epochs: int, epochs: int) -> list[list[str]]:
     """Return the commands of the demo; each is run as it is printed."""
-    sizes = [part for size in SMALL for part in ("--set", size)]
     train = ["finetune", "--dataset", dataset, "--protocol", "3-fold"]
-    network = [*train, "--epochs", str(epochs)]
+    network = [*train, "--select", "last", "--epochs", str(epochs)]
+    unscored = ["--dataset", dataset, "--where", "part=unscored"]
     return [
         ["import-poses", "--dataset", dataset],
-        ["pretrain", "--method", "sme-gcn", "--dataset", dataset, "--where", "part=unscored", "--epochs", str(pretrain_epochs), *sizes],
-        [*network, "--init", "sme-gcn", "--name", "pretrained"],
-        [*network, "--init", "none", "--name", "scratch", *sizes],
+        ["pretrain", "--method", "sme-gcn", *unscored, "--epochs", str(pretrain_epochs), *_set(PRETRAINING)],
+        [*network, "--init", "sme-gcn", "--name", "pretrained", *_set(FINETUNING)],
+        [*network, "--init", "none", "--name", "scratch", *_set(SIZES + FINETUNING)],
         [*train, "--method", "kinematics-ridge", "--name", "ridge"],
         *(["evaluate", "--model", name] for name in EXPERIMENTS),
     ]
 
 
+def _set(assignments: Sequence[str]) -> list[str]:
+    return [part for assignment in assignments for part in ("--set", assignment)]
+
+
 def _run(arguments: Sequence[str]) -> None:
     from aqa_cli.main import app
 
-    typer.echo(f"\n$ aqa {shlex.join(arguments)}")
+    words = shlex.join(["aqa", *arguments]).replace("--set ", "--set\0")  # a line ends between options, not within one
+    lines = textwrap.wrap(words, WIDTH, break_long_words=False, break_on_hyphens=False)
+    typer.echo("\n$ " + " \\\n    ".join(lines).replace("\0", " "))
     app(list(arguments), standalone_mode=False)
 
 

@@ -21,6 +21,7 @@ def command(
     target_column: Annotated[str | None, typer.Option("--target-column", help="Manifest column of the target.")] = None,
     select: Annotated[str | None, typer.Option("--select", help="val, last or test (stamped).")] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", help="Epochs of training.")] = None,
+    skeleton: Annotated[str | None, typer.Option("--skeleton", help="Convert every clip to this layout.")] = None,
     init: Annotated[
         str | None, typer.Option("--init", metavar="ENCODER", help="Encoder (name or file), or 'none'; default: the only one.")
     ] = None,
@@ -51,6 +52,7 @@ def command(
         "target.column": target_column,
         "select": select,
         "training.epochs": epochs,
+        "settings.input.skeleton": skeleton,
     }
     run_options = options.run_options(workspace, device=device, resume=resume, overwrite=overwrite, dry_run=dry_run, shard=shard)
     resolved = resolve_finetune(options.layers(config, assignments, flags))

@@ -124,13 +124,14 @@ def to_clips(records: Records, settings: PoseInput, target: torch.Tensor | None 
 
     Raises:
         ArtifactError: 2-D and 3-D poses are mixed.
+        UsageError: several skeletons are mixed, and none was chosen to convert to.
     """
     axes = {record.poses.positions.shape[3] for record in records}
     if len(axes) > 1:
         raise ArtifactError("The clips mix 2-D and 3-D poses.", hint="select one kind with --where")
+    layout = layout_named(skeleton_of(settings, skeletons_of(records)))
     prepared = [prepare(record.poses, settings) for record in records]
     positions = torch.from_numpy(np.stack([positions for positions, _ in prepared]))
     mask = torch.from_numpy(np.stack([mask for _, mask in prepared]))
-    layout = layout_named(skeleton_of(settings, skeletons_of(records)))
     groups = torch.zeros(len(records), dtype=torch.long) if group is None else group
     return Clips(tuple(record.clip for record in records), positions, mask, target, groups, layout)

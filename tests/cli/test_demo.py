@@ -71,6 +71,9 @@ def test_demo__scratch_and_pretrained_train_the_same_network() -> None:
     encoder, network = resolve_pretrain(layers(pretrain)).config.settings, resolve_finetune(layers(scratch)).config.settings
     assert encoder["encoder_settings"] == network["encoder_settings"]
     assert encoder["input"] == network["input"]
+    shared = [word for word in pretrained if "=" in word]
+    assert shared
+    assert set(shared) <= set(scratch)
     assert pretrained[pretrained.index("--epochs") + 1] == scratch[scratch.index("--epochs") + 1]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import tomllib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,7 +16,8 @@ from stages.doctor import Package, examine, probe
 from stages.version import __version__
 from stages.workspace import Workspace
 
-FEW = (Package("numpy"), Package("h5py"))
+ALL = doctor.PACKAGES
+FEW = (Package("numpy", "numpy"), Package("h5py", "h5py"))
 
 
 def findings(workspace: Path, data: Path | None = None) -> dict[str, doctor.Finding]:
@@ -52,7 +55,11 @@ def test_doctor__a_machine_that_is_fit(aqa, workspace: Path) -> None:
 
 
 def test_doctor__a_required_package_is_missing(aqa, workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "PACKAGES", (*FEW, Package("aqa_test_absent"), Package("aqa_test_extra", required=False)))
+    monkeypatch.setattr(
+        doctor,
+        "PACKAGES",
+        (*FEW, Package("aqa_test_absent", "aqa_test_absent"), Package("aqa_test_extra", "aqa_test_extra", required=False)),
+    )
     code, out, err = aqa("doctor", "--json")
     found = {entry["name"]: entry for entry in json.loads(out)}
     assert code == 5
@@ -80,7 +87,9 @@ def test_probe__a_package_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_examine__broken_packages(broken: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "PACKAGES", (Package("aqa_test_raises"), Package("aqa_test_needs", required=False)))
+    monkeypatch.setattr(
+        doctor, "PACKAGES", (Package("aqa_test_raises", "aqa_test_raises"), Package("aqa_test_needs", "aqa_test_needs", required=False))
+    )
     found = findings(tmp_path)
     assert (found["aqa_test_raises"].state, found["aqa_test_raises"].mend) == ("error", doctor.REINSTALL)
     assert (found["aqa_test_needs"].state, found["aqa_test_needs"].mend) == ("warning", doctor.EXTRA)
@@ -99,7 +108,7 @@ def test_examine__broken_packages(broken: None, tmp_path: Path, monkeypatch: pyt
 def test_examine__devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, facts: dict, names: list[str], state: str) -> None:
     monkeypatch.setattr(doctor, "probe", lambda _: {"torch": {"version": "2", **facts}})
     monkeypatch.setattr(shutil, "which", lambda _: "/usr/bin/nvidia-smi")
-    monkeypatch.setattr(doctor, "PACKAGES", (Package("torch"),))
+    monkeypatch.setattr(doctor, "PACKAGES", (Package("torch", "torch"),))
     found = findings(tmp_path)
     assert [name for name in found if name.startswith("device")] == names
     assert found[names[0]].state == state
@@ -107,7 +116,7 @@ def test_examine__devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, facts
 
 def test_examine__opencv_without_tv_l1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "probe", lambda _: {"cv2": {"version": "4.10", "tv_l1": False}})
-    monkeypatch.setattr(doctor, "PACKAGES", (Package("cv2", required=False),))
+    monkeypatch.setattr(doctor, "PACKAGES", (Package("cv2", "cv2", required=False),))
     finding = findings(tmp_path)["cv2"]
     assert (finding.state, finding.value) == ("warning", "4.10, without TV-L1 optical flow")
     assert "opencv-contrib-python" in finding.mend
@@ -138,3 +147,11 @@ def test_doctor__this_machine(aqa, workspace: Path) -> None:
     code, out, err = aqa("doctor", "--json")
     assert code == 0, err + out
     assert {entry["name"] for entry in json.loads(out)} >= {"torch", "h5py", "cv2", "mmpose", "mmaction", "cores"}
+
+
+def test_packages__are_those_of_pyproject() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    needed = {re.split(r"[<>=!~ ;]", entry)[0] for entry in project["dependencies"]}
+    extra = {re.split(r"[<>=!~ ;]", entry)[0] for entry in project["optional-dependencies"]["openmmlab"]}
+    assert {package.distribution for package in ALL if package.required} == needed
+    assert {package.distribution for package in ALL if not package.required} <= extra

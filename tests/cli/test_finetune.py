@@ -125,6 +125,9 @@ def test_finetune__mixed_skeletons(aqa, poses: Path) -> None:
     code, _, err = aqa("finetune", *FOLDS, "--dataset", "arms", *NETWORK)
     assert code == 2
     assert "The clips have different skeletons: kinect-20, kinect-25." in err
+    assert "--skeleton NAME" in err
+    code, _, err = aqa("finetune", *FOLDS, "--dataset", "arms", *NETWORK, "--skeleton", "kinect-20")
+    assert code == 0, err
 
 
 def test_finetune__an_unknown_encoder(aqa, poses: Path) -> None:
