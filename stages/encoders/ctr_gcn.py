@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -38,6 +39,8 @@ class CTRGCNConfig(Config):
 
 class CTRGCN(nn.Module):
     """Poses (N, C, T, V, M) → representation (N, D), D = 4 × width, averaged over people, joints and valid frames."""
+
+    SETTINGS: ClassVar = CTRGCNConfig
 
     def __init__(self, config: CTRGCNConfig, layout: Layout, channels: int = 3, people: int = 1) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ import torch
 from stages.arrays import Array
 from stages.artifacts import store, tree
 from stages.configuration import Layer, resolve
-from stages.encoders.registry import EncoderSpec
+from stages.encoders.spec import EncoderSpec
 from stages.engine.batch import Batch, Clips
 from stages.engine.method import Assessor, Context, Estimator, MethodConfig, as_numpy
 from stages.engine.records import Records, to_clips

@@ -19,7 +19,7 @@ from stages.configuration import Layer, resolve
 from stages.datasets import protocols, splits
 from stages.datasets.manifest import Manifest
 from stages.datasets.splits import Fold
-from stages.encoders.registry import EncoderSpec, PretrainedEncoder, spec_for
+from stages.encoders.spec import EncoderSpec, PretrainedEncoder, spec_for
 from stages.engine import device as devices
 from stages.engine import loop, plan
 from stages.engine.batch import Batch, Clips

@@ -16,7 +16,7 @@ from stages.artifacts.store import Artifact, Header
 from stages.configuration import Layer, resolve
 from stages.datasets import protocols, splits
 from stages.datasets.manifest import Manifest
-from stages.encoders.registry import EncoderSpec, PretrainedEncoder, spec_for
+from stages.encoders.spec import EncoderSpec, PretrainedEncoder, spec_for
 from stages.engine import device as devices
 from stages.engine import loop, plan
 from stages.engine.batch import Clips
@@ -35,7 +35,7 @@ VALIDATION_BATCH = 64
 
 @dataclass(frozen=True)
 class Part:
-    """One encoder to train: its fold (``all`` outside a protocol) and the clips it sees, by pose set."""
+    """One encoder to train: its fold (outside a protocol, its own name) and the clips it sees, by pose set."""
 
     name: str
     output: Path
@@ -66,6 +66,8 @@ def run(
     by_id = dict(zip((item.id for item in items), work.parts, strict=True))
     log = work.target if config.protocol else work.target.parent
     summary = plan.run(items, lambda item: work.train(by_id[item.id], item), options, log=log, tolerant=False)
+    if config.protocol and not options.dry_run:
+        plan.write_worklist(work.target, list(by_id))
     return work.target, summary
 
 
@@ -88,7 +90,7 @@ class _Pretraining:
 
     def item(self, part: Part) -> plan.Item:
         """Return the plan's view of one encoder."""
-        document = self.config.model_dump(mode="json") | {"fold": part.name}
+        document = self.config.model_dump(mode="json") | {"fold": part.name if self.config.protocol else None}
         document["training"].pop("checkpoint_seconds")
         inputs = {f"poses {name}": self.sets[name].fingerprint(clips) for name, clips in part.clips.items()}
         inputs["clips"] = of_value({name: list(clips) for name, clips in part.clips.items()})
@@ -151,7 +153,7 @@ class _Pretraining:
     def _parts(self) -> list[Part]:
         usable = {name: _usable(data, self.config, self.options) for name, data in self.sets.items()}
         if self.config.protocol is None:
-            return [Part("all", self.target, {name: tuple(manifest.clips) for name, manifest in usable.items()})]
+            return [Part(self.target.stem, self.target, {name: tuple(manifest.clips) for name, manifest in usable.items()})]
         if len(usable) != 1:
             raise UsageError("A pretraining inside a protocol takes one data set.", hint="--dataset NAME once")
         (name, manifest), data = next(iter(usable.items())), next(iter(self.sets.values()))

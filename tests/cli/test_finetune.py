@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -128,6 +129,46 @@ def test_finetune__mixed_skeletons(aqa, poses: Path) -> None:
     assert "--skeleton NAME" in err
     code, _, err = aqa("finetune", *FOLDS, "--dataset", "arms", *NETWORK, "--skeleton", "kinect-20")
     assert code == 0, err
+
+
+def test_finetune__one_frame_and_gaps_are_no_obstacle(aqa, poses: Path) -> None:
+    first = store.read(poses / "poses/arms/s0/clip-0.h5")
+    short = {name: array[:1] if name == "timestamps" else array[:, :1] for name, array in first.arrays.items()}
+    store.write(poses / "poses/arms/s0/clip-0.h5", replace(first, arrays=short))
+    second = store.read(poses / "poses/arms/s1/clip-1.h5")
+    positions = second.arrays["positions"].copy()
+    positions[:, ::3] = np.nan  # every third frame
+    positions[:, :, 7] = np.nan  # one joint in all frames
+    store.write(poses / "poses/arms/s1/clip-1.h5", replace(second, arrays={**second.arrays, "positions": positions}))
+    for extra in (["--method", "kinematics-svr"], NETWORK):
+        code, _, err = aqa("finetune", *FOLDS, *extra)
+        assert code == 0, err
+    assert aqa("evaluate", "--model", "arms-kinematics-svr")[0] == aqa("evaluate", "--model", "arms-sme-gcn")[0] == 0
+
+
+def test_finetune__an_empty_folder(aqa, tmp_path: Path, workspace: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    code, _, err = aqa("finetune", "--poses", tmp_path / "nothing")
+    assert code == 3
+    assert "holds no pose artifacts" in err
+
+
+def test_finetune__duplicate_clips_in_the_manifest(aqa, poses: Path) -> None:
+    file = poses / "poses/arms/manifest.csv"
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([*lines, lines[1]]) + "\n")
+    code, _, err = aqa("finetune", *FOLDS, "--method", "kinematics-ridge")
+    assert code == 3
+    assert "duplicate clip id 's0/clip-0'" in err
+
+
+def test_finetune__a_truncated_pose_file(aqa, poses: Path) -> None:
+    file = poses / "poses/arms/s2/clip-1.h5"
+    file.write_bytes(file.read_bytes()[:-200])
+    code, _, err = aqa("finetune", *FOLDS, "--method", "kinematics-ridge")
+    assert code == 3
+    assert "s2/clip-1.h5" in err
+    assert "truncated or damaged" in err
 
 
 def test_finetune__an_unknown_encoder(aqa, poses: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from stages.artifacts import store
-from stages.encoders.registry import PretrainedEncoder
+from stages.encoders.spec import PretrainedEncoder
 from tests.small import write_pose_set
 
 SMALL = ["--set", "settings.encoder_settings={width: 8, blocks: 3}", "--set", "settings.input.frames=16", "--set", "training.batch_size=6"]

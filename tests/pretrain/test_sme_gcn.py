@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from stages.encoders.registry import EncoderSpec
+from stages.encoders.spec import EncoderSpec
 from stages.engine.batch import Clips
 from stages.engine.method import Phase
 from stages.pretrain.methods.sme_gcn import SMEGCN, Settings, centred, nt_xent, retrieval

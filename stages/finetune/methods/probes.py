@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import nn
 
 from stages.arrays import Array
-from stages.encoders.registry import EncoderSpec
+from stages.encoders.spec import EncoderSpec
 from stages.engine.method import Context, Inputs, MethodConfig, as_numpy
 from stages.engine.records import Records, to_clips
 from stages.errors import UsageError

@@ -13,7 +13,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stages.encoders.registry import EncoderSpec
+from stages.encoders.spec import EncoderSpec
 from stages.engine.augment import Augmentation, augment
 from stages.engine.batch import Batch
 from stages.engine.method import Assessor, Context, Inputs, MethodConfig, Phase, Step

@@ -1,0 +1,107 @@
+"""How an encoder is described in an artifact, built again, and read with its weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from stages.artifacts import store, tree
+from stages.configuration import Config, Layer, resolve
+from stages.encoders.registry import encoder_class
+from stages.engine.records import Records, skeletons_of
+from stages.errors import ArtifactError
+from stages.skeletons.input import PoseInput, skeleton_of
+from stages.skeletons.layouts import layout_named
+
+
+@dataclass(frozen=True)
+class EncoderSpec:
+    """Everything that is needed to build an encoder again and to feed it.
+
+    Attributes:
+        name: in :data:`stages.encoders.registry.ENCODERS`.
+        settings: the encoder's own configuration.
+        skeleton: the layout it sees.
+        channels: C of its input.
+        input: how a pose sequence becomes its input.
+    """
+
+    name: str
+    settings: Mapping[str, Any]
+    skeleton: str
+    channels: int
+    input: PoseInput
+
+    def build(self) -> nn.Module:
+        """Build the network with fresh weights; it has ``forward(poses, mask) -> (N, D)`` and ``dimensions`` (D)."""
+        config = encoder_config(self.name, self.settings)
+        module: nn.Module = encoder_class(self.name)(config, layout_named(self.skeleton), self.channels, self.input.people)
+        return module
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the specification as an artifact stores it."""
+        return {
+            "name": self.name,
+            "settings": dict(self.settings),
+            "skeleton": self.skeleton,
+            "channels": self.channels,
+            "input": self.input.model_dump(mode="json"),
+        }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> EncoderSpec:
+        """Undo :meth:`to_json`."""
+        return cls(
+            document["name"], document["settings"], document["skeleton"], document["channels"], PoseInput.model_validate(document["input"])
+        )
+
+
+@dataclass(frozen=True)
+class PretrainedEncoder:
+    """An encoder artifact: its specification, its weights, and the clips it was trained on."""
+
+    spec: EncoderSpec
+    weights: Mapping[str, Tensor]
+    fingerprint: str
+    provenance: Mapping[str, Any]
+    seen: frozenset[str]
+
+    @classmethod
+    def read(cls, path: Path) -> PretrainedEncoder:
+        """Read an artifact of kind ``encoder``, or the encoder inside a model.
+
+        Raises:
+            ArtifactError: damaged, of another kind, or its weights do not fit its network.
+        """
+        artifact = store.read(path)
+        if artifact.kind not in ("encoder", "model") or "encoder" not in artifact.documents:
+            raise ArtifactError(f"{path} is of kind '{artifact.kind}' and holds no encoder.", hint="give an encoder artifact to --init")
+        spec = EncoderSpec.from_json(artifact.documents["encoder"])
+        arrays = artifact.arrays
+        if artifact.kind == "model":
+            prefix = "weights/encoder."
+            arrays = {f"weights/{name.removeprefix(prefix)}": array for name, array in arrays.items() if name.startswith(prefix)}
+        weights = tree.weights_from_arrays(arrays, spec.build().state_dict(), str(path))
+        seen = frozenset(artifact.documents["training"].get("clips", []))
+        return cls(spec, weights, artifact.header.fingerprint, artifact.documents["provenance"], seen)
+
+
+def spec_for(name: str, settings: Mapping[str, Any], prepared: PoseInput, records: Records) -> EncoderSpec:
+    """Return the specification of a fresh encoder for ``records``.
+
+    Raises:
+        UsageError: the clips have several skeletons and none was chosen.
+    """
+    skeleton = skeleton_of(prepared, skeletons_of(records))
+    sizes = encoder_config(name, settings).model_dump(mode="json")
+    channels = records[0].poses.positions.shape[3]
+    return EncoderSpec(name, sizes, skeleton, channels, prepared.model_copy(update={"skeleton": skeleton}))
+
+
+def encoder_config(name: str, settings: Mapping[str, Any]) -> Config:
+    """Return an encoder's validated configuration."""
+    return resolve(encoder_class(name).SETTINGS, [Layer("encoder settings", dict(settings))]).config
