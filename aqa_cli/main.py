@@ -54,7 +54,7 @@ def _root(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show tracebacks of errors.")] = False,
     _: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)] = False,
 ) -> None:
-    _state["verbose"] = verbose
+    _state["verbose"] = _state["verbose"] or verbose  # a command that runs others keeps it
 
 
 for _name, _path in COMMANDS.items():

@@ -97,7 +97,7 @@ def test_pretrain__resume_with_nothing_there(aqa, poses: Path) -> None:
 
 def _run(poses: Path, *arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "aqa_cli.main", "pretrain", *SMALL, "--set", "training.checkpoint_seconds=0", *arguments]
-    environment = {**os.environ, "AQA_WORKSPACE": str(poses)}
+    environment = {**os.environ, "AQA_WORKSPACE": str(poses), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
@@ -105,7 +105,7 @@ def _run(poses: Path, *arguments: str) -> subprocess.Popen[str]:
 def test_pretrain__sigkill_and_resume_give_the_same_weights_bit_for_bit(poses: Path) -> None:
     from tests.waiting import wait_for
 
-    killed = _run(poses, "--epochs", "40", "--name", "killed")
+    killed = _run(poses, "--epochs", "15", "--name", "killed")
     checkpoint = poses / "encoders/killed.checkpoint"
     wait_for(checkpoint.exists, killed)
     first = store.read_header(checkpoint)
@@ -113,8 +113,8 @@ def test_pretrain__sigkill_and_resume_give_the_same_weights_bit_for_bit(poses: P
     killed.kill()
     killed.wait()
     assert not (poses / "encoders/killed.h5").exists()
-    assert _run(poses, "--epochs", "40", "--name", "killed", "--resume", "yes").wait() == 0
-    assert _run(poses, "--epochs", "40", "--name", "straight").wait() == 0
+    assert _run(poses, "--epochs", "15", "--name", "killed", "--resume", "yes").wait() == 0
+    assert _run(poses, "--epochs", "15", "--name", "straight").wait() == 0
     one, two = (PretrainedEncoder.read(poses / f"encoders/{name}.h5").weights for name in ("killed", "straight"))
     assert all(torch.equal(one[key], two[key]) for key in two)
 
