@@ -49,5 +49,5 @@ def per_value(manifest: Manifest, found: Sequence[Fold], column: str | None) -> 
         for fold in found:
             train, test = (tuple(clip for clip in part if rows[clip].text(column) == value) for part in (fold.train, fold.test))
             if train and test:
-                result.append(replace(fold, name=f"{value}-{fold.name}", train=train, test=test))
+                result.append(replace(fold, name=f"{value}-{fold.name}", train=train, test=test, part_of=fold.name))
     return result

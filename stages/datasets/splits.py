@@ -35,6 +35,13 @@ class Fold:
     name: str
     train: tuple[str, ...]
     test: tuple[str, ...]
+    part_of: str = ""
+    """The protocol's fold of which this is the part of one value (``--per``); empty for the fold itself."""
+
+    @property
+    def protocol_fold(self) -> str:
+        """The name of the fold in its protocol."""
+        return self.part_of or self.name
 
 
 def folds(manifest: Manifest, protocol: str, seed: int = 0) -> list[Fold]:

@@ -112,7 +112,7 @@ class _Experiment:
             "test": self.data.fingerprint(part.fold.test),
             "split": of_value([part.fold.name, part.fold.train, part.fold.test]),
         }
-        if encoder := self.encoders.get(part.fold.name):
+        if encoder := self.encoders.get(part.fold.protocol_fold):
             inputs["encoder"] = encoder.fingerprint
         return plan.Item(part.id, part.output, STAGE, VERSION, document, inputs)
 
@@ -144,7 +144,7 @@ class _Experiment:
             "test": list(fold.test),
         }
         inputs = [self.data.lineage(fold.train)]
-        if encoder := self.encoders.get(fold.name):
+        if encoder := self.encoders.get(fold.protocol_fold):
             inputs.append(
                 {"role": "encoder", "fingerprint": encoder.fingerprint, "made_by": [{"count": 1, "provenance": encoder.provenance}]}
             )
@@ -189,13 +189,13 @@ class _Experiment:
 
     def _encoders(self, init: str | None) -> dict[str, PretrainedEncoder]:
         """Return the encoder that each fold starts from."""
-        folds = {part.fold.name for part in self.parts}
+        folds = {part.fold.protocol_fold for part in self.parts}
         chosen = find_encoder(init, self.options, self.settings.encoder, folds)
         return {fold: PretrainedEncoder.read(path) for fold, path in chosen.items()}
 
-    def _spec(self, fold: str, records: Sequence[Record]) -> EncoderSpec:
+    def _spec(self, fold: Fold, records: Sequence[Record]) -> EncoderSpec:
         channels = records[0].poses.positions.shape[3]
-        if encoder := self.encoders.get(fold):
+        if encoder := self.encoders.get(fold.protocol_fold):
             if encoder.spec.channels != channels:
                 raise UsageError(f"The encoder sees {encoder.spec.channels}-D poses, these clips are {channels}-D.", hint="--init none")
             return encoder.spec
@@ -205,9 +205,9 @@ class _Experiment:
     def _train_network(
         self, part: Part, item: plan.Item, train: list[Record], validation: list[Record], target: Target
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        spec = self._spec(part.fold.name, train)
+        spec = self._spec(part.fold, train)
         context = Context(spec.skeleton, spec.channels, spec.input.people, len(target.classes), len(target.groups))
-        encoder = self.encoders.get(part.fold.name)
+        encoder = self.encoders.get(part.fold.protocol_fold)
 
         def build() -> Assessor:
             method: Assessor = self.cls(self.settings, context, spec)
@@ -251,7 +251,7 @@ class _Experiment:
         documents = self._documents(target, context)
         seen: frozenset[str] = frozenset()
         if self.cls.uses_encoder:
-            spec, encoder = self._spec(part.fold.name, train), self.encoders.get(part.fold.name)
+            spec, encoder = self._spec(part.fold, train), self.encoders.get(part.fold.protocol_fold)
             torch.manual_seed(seed_of(part.seed, "initial weights"))
             estimator: Estimator = self.cls(self.settings, context, spec)
             documents["encoder"] = spec.to_json()

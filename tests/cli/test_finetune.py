@@ -63,6 +63,19 @@ def test_finetune__per_action_trains_one_model_each(aqa, poses: Path) -> None:
     assert {path.parent.name for path in (poses / "models").glob("*/*/*.h5")} == {"high-fold-0", "high-fold-1", "low-fold-0", "low-fold-1"}
 
 
+def test_finetune__per_action_starts_from_the_encoder_of_its_protocol_s_fold(aqa, poses: Path) -> None:
+    assert aqa("pretrain", "--protocol", "2-fold", "--epochs", 1, *SIZES)[0] == 0
+    code, _, err = aqa("finetune", "--protocol", "2-fold", "--per", "action", "--epochs", 1, "--select", "last")
+    assert code == 0, err
+    for file in (poses / "models").glob("*/*/*.h5"):
+        training, data = store.read_document(file, "training"), store.read_document(file, "data")
+        assert training["seen_in_pretraining"] == []
+        encoder = set(store.read_document(poses / f"encoders/sme-gcn/{file.parent.name.partition('-')[2]}.h5", "training")["clips"])
+        assert set(data["train"]) <= encoder
+        assert not set(data["test"]) & encoder
+    assert aqa("evaluate")[0] == 0
+
+
 def test_finetune__recognition_and_its_probes(aqa, poses: Path) -> None:
     assert (
         aqa("pretrain", "--epochs", 1, "--set", "settings.encoder_settings={width: 8, blocks: 3}", "--set", "settings.input.frames=16")[0]
