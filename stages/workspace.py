@@ -4,6 +4,7 @@
 
     poses/<set>/<clip>.h5   features/<set>/<backbone>/<clip>.h5   images/<set>/<clip>.h5
     encoders/<name>.h5      models/<name>/<fold>/<seed>.h5        evaluations/<name>/{predictions.h5, metrics.json, report.html}
+    curves/…                (training curves, for TensorBoard)
 """
 
 from __future__ import annotations
@@ -48,6 +49,11 @@ class Workspace:
     def evaluations(self) -> Path:
         """Evaluations, one folder per experiment."""
         return self.root / "evaluations"
+
+    def curves(self, output: Path) -> Path:
+        """Return where the training curves of the run that makes ``output`` lie."""
+        inside = output.is_relative_to(self.root)
+        return self.root / "curves" / (output.relative_to(self.root) if inside else Path(output.name)).with_suffix("")
 
     def pose_sets(self) -> list[str]:
         """Return the names of the pose sets: folders, and files that ``aqa merge`` made."""

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from stages.engine.batch import Batch
 from stages.engine.checkpoint import Checkpoint
+from stages.engine.curves import Curves
 from stages.engine.method import Phase, Sets, TorchMethod
 from stages.engine.progress import Progress, Silent, Task
 from stages.engine.seeding import seed_of
@@ -41,6 +43,7 @@ class Setting:
         resume: ``no``, ``yes`` or ``auto``.
         progress: where to report.
         label: what the progress calls this run.
+        curves: folder for the curves while it runs; None for none.
     """
 
     seed: int = 0
@@ -51,6 +54,7 @@ class Setting:
     resume: str = "no"
     progress: Progress = field(default_factory=Silent)
     label: str = "training"
+    curves: Path | None = None
 
 
 @dataclass
@@ -89,6 +93,7 @@ class _Run:
         self.module: Any = None
         self.optimisers: dict[str, torch.optim.Optimizer] = {}
         self.pending: dict[str, Any] | None = None
+        self.curves: Curves | None = None
 
     def epochs_of(self, phase: Phase) -> int:
         return phase.epochs or self.training.epochs
@@ -109,6 +114,7 @@ class _Run:
 
     def run(self) -> History:
         total = sum(self.epochs_of(phase) for phase in self.phases)
+        self.curves = Curves(self.setting.curves, self.history.rows) if self.setting.curves else None
         with self.setting.progress.task(self.setting.label, total) as task, _Signals(self._on_signal):
             task.advance(self.position.total_epochs)
             while self.position.phase < len(self.phases):
@@ -120,6 +126,8 @@ class _Run:
                         break
                 self.position = _Position(self.position.phase + 1, 0, 0, self.position.total_epochs)
                 self.best_to_keep_after_phase()
+        if self.curves:
+            self.curves.close()
         return self.history
 
     def best_to_keep_after_phase(self) -> None:
@@ -148,6 +156,8 @@ class _Run:
         row |= {"epoch": float(position.total_epochs), "phase": float(position.phase), "lr": rate}
         self._validate(row)
         self.history.rows.append(row)
+        if self.curves:
+            self.curves.add(row)
         position.epoch, position.step, position.sums = position.epoch + 1, 0, {}
         position.total_epochs += 1
         task.advance(1, _shown(row))

@@ -230,6 +230,7 @@ class _Experiment:
             resume=self.options.resume,
             progress=self.options.progress,
             label=f"{self.name}/{part.id}",
+            curves=self.options.workspace.curves(part.output),
         )
         history = loop.train(method, {"train": clips}, self.config.training, setting)
         documents = self._documents(target, context) | {"encoder": spec.to_json()}

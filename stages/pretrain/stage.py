@@ -125,6 +125,7 @@ class _Pretraining:
             resume=self.options.resume,
             progress=self.options.progress,
             label=f"{self.name}/{part.name}",
+            curves=self.options.workspace.curves(part.output),
         )
         history = loop.train(method, sets, self.config.training, setting)
         training = {

@@ -93,6 +93,31 @@ def test_rate(schedule, expected) -> None:
     assert [_rate(training, epoch, 4) for epoch in range(4)] == pytest.approx(expected)
 
 
+def test_curves__csv_and_events_hold_every_epoch_also_after_a_resume(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    checkpoint, folder = Checkpoint(tmp_path / "run.checkpoint", "f"), tmp_path / "curves"
+
+    class Stopping(toys.Regressor):
+        steps = 0
+
+        def step(self, batches, phase):
+            type(self).steps += 1
+            if type(self).steps == 8:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return super().step(batches, phase)
+
+    with pytest.raises(PreemptedError):
+        loop.train(loop.initialise(Stopping, 0), {"train": toys.clips()}, TRAINING, loop.Setting(checkpoint=checkpoint, curves=folder))
+    _, history = _trained(checkpoint=checkpoint, resume="yes", curves=folder)
+    lines = (folder / "curves.csv").read_text().splitlines()
+    assert lines[0] == "epoch,phase,lr,main"
+    assert [float(line.split(",")[3]) for line in lines[1:]] == [row["main"] for row in history.rows]
+    events = EventAccumulator(str(folder)).Reload()
+    assert [event.step for event in events.Scalars("main")] == list(range(6))
+    assert [event.value for event in events.Scalars("main")] == pytest.approx([row["main"] for row in history.rows])
+
+
 def test_resume__yes_without_a_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"There is nothing to resume: .*run.checkpoint does not exist"):
         _trained(checkpoint=Checkpoint(tmp_path / "run.checkpoint", "f"), resume="yes")

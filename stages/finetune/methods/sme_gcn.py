@@ -48,7 +48,7 @@ class SMEGCN(Assessor):
 
     SETTINGS: ClassVar = Settings
     uses_encoder: ClassVar = True
-    TRAINING: ClassVar = TrainingConfig(epochs=60, batch_size=16, optimiser="adamw", lr=1e-3, weight_decay=1e-2, schedule="cosine")
+    TRAINING: ClassVar = TrainingConfig(epochs=60, batch_size=16, optimiser="adamw", lr=3e-3, weight_decay=1e-2, schedule="cosine")
 
     def __init__(self, settings: Settings, context: Context, encoder: EncoderSpec) -> None:
         super().__init__()
