@@ -49,7 +49,8 @@ def test_example_configuration__is_valid(stage: str) -> None:
         "pretrain": resolve_pretrain,
     }
     file = ROOT / f"examples/configs/{stage.replace('_', '-')}.yaml"
-    resolvers[stage]([Layer(file.name, yaml.safe_load(file.read_text()))])
+    values = yaml.safe_load(file.read_text())
+    assert resolvers[stage]([Layer(file.name, values)]).config.model_dump(exclude_unset=True)
 
 
 def test_library__never_prints_exits_or_knows_typer() -> None:

@@ -28,7 +28,7 @@ WORKLIST = "worklist.json"
 class State(Enum):
     """What a plan found at an item's output."""
 
-    TODO = "to do"
+    PENDING = "to do"
     DONE = "done"
     STALE = "stale"
     DAMAGED = "damaged"
@@ -101,7 +101,7 @@ def plan(items: Sequence[Item], shard: Shard | None = None) -> Plan:
 def state_of(item: Item) -> State:
     """Say what lies at an item's output, reading only its root attributes."""
     if not item.output.exists():
-        return State.TODO
+        return State.PENDING
     try:
         header = store.read_header(item.output)
     except ForeignArtifactError:
@@ -142,11 +142,11 @@ def run(items: Sequence[Item], work: Callable[[Item], None], options: RunOptions
     found = plan(items, options.shard)
     if options.dry_run:
         for item, state in found.states:
-            verb = "make again" if options.overwrite and state is not State.TODO else _VERBS[state]
+            verb = "make again" if options.overwrite and state is not State.PENDING else _VERBS[state]
             options.progress.note(f"{verb:<12} {item.output}")
     if not options.overwrite:
         refuse_stale(found)
-    redo = (State.TODO, State.DAMAGED, State.STALE)
+    redo = (State.PENDING, State.DAMAGED, State.STALE)
     todo = found.items(*redo, State.DONE) if options.overwrite else found.items(*redo)
     summary = Summary(skipped=[] if options.overwrite else [item.id for item in found.items(State.DONE)])
     if options.dry_run:
@@ -233,7 +233,7 @@ def read_worklist(folder: Path) -> list[str] | None:
     return ids
 
 
-_VERBS = {State.TODO: "make", State.DONE: "skip", State.STALE: "stale", State.DAMAGED: "make again"}
+_VERBS = {State.PENDING: "make", State.DONE: "skip", State.STALE: "stale", State.DAMAGED: "make again"}
 
 
 def _differences(item: Item) -> list[str]:

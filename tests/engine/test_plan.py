@@ -132,7 +132,7 @@ def test_run__dry_run_of_a_run_that_would_refuse_lists_and_refuses(tmp_path: Pat
 @given(count=st.integers(1, 9), total=st.integers(0, 40))
 def test_plan__shards_are_disjoint_and_complete(tmp_path: Path, count: int, total: int) -> None:
     everything = items(tmp_path / "none", total)
-    parts = [[item.id for item in plan.plan(everything, Shard(n, count)).items(State.TODO)] for n in range(count)]
+    parts = [[item.id for item in plan.plan(everything, Shard(n, count)).items(State.PENDING)] for n in range(count)]
     assert sorted(name for part in parts for name in part) == sorted(item.id for item in everything)
 
 
