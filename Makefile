@@ -34,7 +34,7 @@ $(UV):
 
 .venv/.complete: pyproject.toml constraints.txt | $(UV)
 	$(UV) venv --quiet --clear --python $(PYTHON) .venv
-	$(UV) pip install --quiet --python .venv/bin/python -c constraints.txt --group dev -e '.[openmmlab]'
+	$(UV) pip install --quiet --python .venv/bin/python -c constraints.txt --group dev -e '.[video]'
 	touch $@
 
 clean:

@@ -18,7 +18,7 @@ from typing import Any
 from stages.version import __version__
 from stages.workspace import DATA_VARIABLE, Workspace
 
-EXTRA = "pip install aqa-toolkit[openmmlab]"
+EXTRA = "pip install aqa-toolkit[video]"
 REINSTALL = "pip install --force-reinstall aqa-toolkit"
 START_SECONDS = 300.0
 """How long the packages may take to import in all; a cold network disk needs minutes."""
@@ -57,6 +57,7 @@ PACKAGES: Sequence[Package] = (
     Package("mmcv", "mmcv-lite", required=False),
     Package("mmpose", "mmpose", required=False),
     Package("mmaction", "mmaction2", required=False),
+    Package("onnxruntime", "onnxruntime", required=False),
 )
 """What ``pyproject.toml`` requires, and what its extra brings."""
 

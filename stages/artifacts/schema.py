@@ -45,6 +45,8 @@ KINDS: Mapping[str, KindSpec] = {
             "positions": ArraySpec(("person", "frame", "joint", "axis"), "f"),
             "confidence": ArraySpec(("person", "frame", "joint"), "f", units="1"),
             "timestamps": ArraySpec(("frame",), "f", units="s"),
+            "interpolated": ArraySpec(("person", "frame", "joint"), "u", required=False),
+            "boxes": ArraySpec(("person", "frame", "side"), "f", required=False, units="px"),
         },
         ("clip", "skeleton"),
     ),
@@ -188,6 +190,8 @@ def _pose_problems(arrays: Mapping[str, Array], documents: Mapping[str, Any]) ->
         found.append(f"/positions: {positions.shape[2]} joints, but /skeleton names {len(joints)}")
     if np.isinf(positions).any():
         found.append("/positions: infinite values (missing is NaN)")
+    if "boxes" in arrays and arrays["boxes"].shape[2] != 4:
+        found.append(f"/boxes: expected 4 sides (left, top, right, bottom), found {arrays['boxes'].shape[2]}")
     timestamps = arrays["timestamps"]
     if not np.isfinite(timestamps).all():
         found.append("/timestamps: not finite")

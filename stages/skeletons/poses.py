@@ -26,6 +26,8 @@ class PoseSequence:
         units: ``m``, ``mm``, ``px`` or ``unknown``.
         origin: where zero lies, in words (``camera``, ``image top left``, ``parent joint`` …).
         clip: facts about the clip that its source states (file, size of the image, defects found).
+        interpolated: (M, T, V) uint8, 1 where a gap was filled; None where the source does not say.
+        boxes: (M, T, 4) left, top, right, bottom in pixels, NaN where the person was not seen; None where there are no images.
     """
 
     positions: Array
@@ -35,6 +37,8 @@ class PoseSequence:
     units: str = "unknown"
     origin: str = "unknown"
     clip: Mapping[str, Any] = field(default_factory=dict)
+    interpolated: Array | None = None
+    boxes: Array | None = None
 
     @property
     def frames(self) -> int:
@@ -58,6 +62,8 @@ def sequence(
     units: str = "unknown",
     origin: str = "unknown",
     clip: Mapping[str, Any] | None = None,
+    interpolated: Array | None = None,
+    boxes: Array | None = None,
 ) -> PoseSequence:
     """Build a :class:`PoseSequence`, filling in what the source does not say.
 
@@ -86,7 +92,11 @@ def sequence(
     timestamps = np.asarray(timestamps, np.float64)
     if timestamps.shape != positions.shape[1:2] or not (np.diff(timestamps) > 0).all():
         raise ArtifactError(f"Expected {positions.shape[1]} increasing timestamps, found an array of shape {timestamps.shape}.")
-    return PoseSequence(positions, confidence, timestamps, layout, units, origin, dict(clip or {}))
+    if interpolated is not None:
+        interpolated = np.asarray(interpolated, np.uint8)
+    if boxes is not None:
+        boxes = np.asarray(boxes, np.float32)
+    return PoseSequence(positions, confidence, timestamps, layout, units, origin, dict(clip or {}), interpolated, boxes)
 
 
 def to_artifact(poses: PoseSequence, header: Header, config: Mapping[str, Any], provenance: Mapping[str, Any]) -> Artifact:
@@ -99,6 +109,7 @@ def to_artifact(poses: PoseSequence, header: Header, config: Mapping[str, Any], 
         "axes": ["x", "y", "z"][: poses.positions.shape[3]],
     }
     arrays = {"positions": poses.positions, "confidence": poses.confidence, "timestamps": poses.timestamps}
+    arrays |= {name: value for name, value in (("interpolated", poses.interpolated), ("boxes", poses.boxes)) if value is not None}
     documents = {"clip": dict(poses.clip), "skeleton": skeleton, "config": dict(config), "provenance": dict(provenance)}
     return Artifact(header, arrays, documents)
 
@@ -120,4 +131,6 @@ def from_artifact(artifact: Artifact, where: str) -> PoseSequence:
         skeleton["units"],
         skeleton["origin"],
         artifact.documents["clip"],
+        arrays.get("interpolated"),
+        arrays.get("boxes"),
     )

@@ -64,7 +64,7 @@ def test_doctor__a_required_package_is_missing(aqa, workspace: Path, monkeypatch
     found = {entry["name"]: entry for entry in json.loads(out)}
     assert code == 5
     assert found["aqa_test_absent"]["state"] == "error"
-    assert found["aqa_test_extra"]["value"] == "missing: pip install aqa-toolkit[openmmlab]"
+    assert found["aqa_test_extra"]["value"] == "missing: pip install aqa-toolkit[video]"
     assert found["aqa_test_extra"]["state"] == "warning"
     assert "1 required package(s) are missing or broken: aqa_test_absent." in err
     assert "pip install --force-reinstall aqa-toolkit" in err
@@ -152,6 +152,6 @@ def test_doctor__this_machine(aqa, workspace: Path) -> None:
 def test_packages__are_those_of_pyproject() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     needed = {re.split(r"[<>=!~ ;]", entry)[0] for entry in project["dependencies"]}
-    extra = {re.split(r"[<>=!~ ;]", entry)[0] for entry in project["optional-dependencies"]["openmmlab"]}
+    extra = {re.split(r"[<>=!~ ;]", entry)[0] for entry in project["optional-dependencies"]["video"]}
     assert {package.distribution for package in ALL if package.required} == needed
     assert {package.distribution for package in ALL if not package.required} <= extra

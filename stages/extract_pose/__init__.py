@@ -1,0 +1,1 @@
+"""``aqa extract-pose``: the joints of the people in a video."""

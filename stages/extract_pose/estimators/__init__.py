@@ -1,0 +1,1 @@
+"""Pose estimators: adapters around mmpose's and exported networks, one file each."""
