@@ -1,4 +1,4 @@
-"""``aqa datasets``, ``aqa datasets check`` and ``aqa datasets export``"""
+"""``aqa datasets``, ``aqa datasets check``, ``aqa datasets export`` and ``aqa datasets film``"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from aqa_cli import console, options
 if TYPE_CHECKING:
     from stages.datasets.check import Report
 
-app = typer.Typer(help="List the data sets that are known; check one that was downloaded; export its manifest.")
+app = typer.Typer(help="List the data sets that are known; check one that was downloaded; export its manifest; film generated people.")
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A data set; 'aqa datasets' lists them.")]
 
 
@@ -91,6 +91,19 @@ def export(
     with store.replacing_path(output) as temporary:
         temporary.write_text(rows.to_csv(), encoding="utf-8")
     print(f"{len(rows)} clips in {output}")
+
+
+@app.command()
+def film(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="generated, or a size of it such as generated-6x3+20.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The folder to write.")],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Make videos again that exist.")] = False,
+) -> None:
+    """Write a generated data set as videos with their manifest, to try video commands on."""
+    from stages.datasets.generated.film.shoot import MANIFEST, shoot
+
+    made, there = shoot(name, output, console.progress(), overwrite=overwrite)
+    print(f"{made} done, {there} skipped; in {output}, labels in {output / MANIFEST}")
 
 
 def text_of(report: Report) -> str:

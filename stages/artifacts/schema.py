@@ -62,6 +62,7 @@ KINDS: Mapping[str, KindSpec] = {
     ),
     "encoder": KindSpec("a pretrained encoder", {}, ("encoder", "training"), ("weights",)),
     "model": KindSpec("a trained assessment model", {}, ("method", "data", "training"), ("weights", "arrays", "reference")),
+    "network": KindSpec("weights of a network that ships with the toolkit", {}, ("network",), ("weights",)),
     "predictions": KindSpec(
         "per-sample predictions and their truth",
         {

@@ -81,7 +81,7 @@ def test_problems__joints_must_be_named() -> None:
 
 def test_problems__unknown_kind() -> None:
     assert schema.problems("pose", {}, {}) == [
-        "aqa_kind: expected one of checkpoint, encoder, features, images, model, poses, predictions, found 'pose'"
+        "aqa_kind: expected one of checkpoint, encoder, features, images, model, network, poses, predictions, found 'pose'"
     ]
 
 

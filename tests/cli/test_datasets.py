@@ -111,3 +111,16 @@ def test_export__does_not_replace_unasked(aqa, root, tmp_path) -> None:
     code, _, _ = aqa("datasets", "export", "nw-ucla", "--data-root", root, "-o", target, "--overwrite")
     assert code == 0
     assert target.read_text().startswith("clip,action,subject")
+
+
+def test_film__writes_videos_and_their_labels(aqa, tmp_path) -> None:
+    code, out, _ = aqa("datasets", "film", "generated-1x1+0", "-o", tmp_path / "films")
+    assert code == 0
+    assert out == f"1 done, 0 skipped; in {tmp_path / 'films'}, labels in {tmp_path / 'films' / 'manifest.csv'}\n"
+    assert (tmp_path / "films" / "s01" / "c1.mp4").is_file()
+
+
+def test_film__real_data_cannot_be_filmed(aqa, tmp_path) -> None:
+    code, _, err = aqa("datasets", "film", "kimore", "-o", tmp_path)
+    assert code == 2
+    assert "Only a generated set can be filmed" in err
