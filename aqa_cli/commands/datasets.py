@@ -77,7 +77,7 @@ def export(
     data_root: options.DataRootOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file where it exists.")] = False,
 ) -> None:
-    """Write a data set's manifest as CSV: every clip with a recording, its labels, scores and published split."""
+    """Write a data set's manifest as CSV: every clip with a recording (every clip, where only labels are there), labels, scores, split."""
     from stages.artifacts import store
     from stages.datasets.registry import adapter_for, find_folder
     from stages.errors import UsageError
@@ -87,7 +87,8 @@ def export(
     scan = adapter.scan(find_folder(adapter, resolve_root(data_root or context.obj)))
     if output.exists() and not overwrite:
         raise UsageError(f"{output} exists.", hint="--overwrite replaces it")
-    rows = scan.manifest.keep(lambda row: row.clip in scan.sources)
+    recorded = scan.recorded or set(scan.manifest.clips)
+    rows = scan.manifest.keep(lambda row: row.clip in recorded)
     with store.replacing_path(output) as temporary:
         temporary.write_text(rows.to_csv(), encoding="utf-8")
     print(f"{len(rows)} clips in {output}")

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from stages.arrays import Array
 from stages.datasets.manifest import Manifest
-from stages.datasets.registry import Adapter
+from stages.datasets.registry import Adapter, Scan
 from stages.engine.progress import Progress
 from stages.errors import ArtifactError
 from stages.skeletons.poses import PoseSequence
+from stages.video.frame import Source
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Report:
     folder: Path
     counts: tuple[Count, ...]
     frames: tuple[int, int, int]
-    """Shortest, median and longest recording; zeros where none could be read."""
+    """Frames (segments, of features) of the shortest, median and longest recording; zeros where none could be read."""
     problems: tuple[str, ...]
     """What the scan of the folder found: missing files, labels, scores, names that cannot be read."""
     unreadable: tuple[str, ...]
@@ -57,7 +61,7 @@ class Report:
 
 
 def check(adapter: Adapter, folder: Path, progress: Progress) -> Report:
-    """Scan ``folder`` and load every recording.
+    """Scan ``folder`` and look at every recording.
 
     Raises:
         ArtifactError: the folder holds nothing that the adapter knows.
@@ -67,22 +71,64 @@ def check(adapter: Adapter, folder: Path, progress: Progress) -> Report:
     odd: list[str] = []
     lengths: list[int] = []
     first_with: dict[str, str] = {}
-    with progress.task(f"checking {adapter.name}", len(scan.sources)) as task:
-        for clip, source in scan.sources.items():
+    looks = [*_skeletons(adapter, scan), *_features(adapter, scan), *_videos(scan)]
+    readable: set[str] = set()
+    with progress.task(f"checking {adapter.name}", len(looks)) as task:
+        for clip, look in looks:
             try:
-                poses = adapter.load_poses(source)
+                seen = look()
             except (ArtifactError, OSError) as error:
                 unreadable.append(f"{clip}: {error.message if isinstance(error, ArtifactError) else error}")
             else:
-                lengths.append(poses.frames)
-                odd += [f"{clip}: {oddity}" for oddity in oddities(poses)]
-                twin = first_with.setdefault(hashlib.sha256(poses.positions.tobytes()).hexdigest(), clip)
+                readable.add(clip)
+                lengths.append(seen.length)
+                odd += [f"{clip}: {oddity}" for oddity in seen.oddities]
+                twin = first_with.setdefault(seen.digest, clip) if seen.digest else clip
                 if twin != clip:
                     odd.append(f"{clip}: the same recording as {twin}")
             task.advance(1, clip)
-    counts = _counts(scan.manifest, adapter, len(scan.sources), len(lengths))
+    counts = _counts(scan.manifest, adapter, len(scan.recorded), len(readable))
     frames = (min(lengths), int(np.median(lengths)), max(lengths)) if lengths else (0, 0, 0)
     return Report(adapter.name, folder, counts, frames, tuple(scan.problems), tuple(unreadable), tuple(odd))
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """One recording that could be read: its frames or segments, what is odd in it, and a digest of its content where that is cheap."""
+
+    length: int
+    oddities: list[str]
+    digest: str = ""
+
+
+def _skeletons(adapter: Adapter, scan: Scan) -> Iterator[tuple[str, Callable[[], _Seen]]]:
+    def look(load: Callable[[Any], PoseSequence], source: Any) -> _Seen:
+        poses = load(source)
+        return _Seen(poses.frames, oddities(poses), hashlib.sha256(poses.positions.tobytes()).hexdigest())
+
+    if adapter.load_poses is not None:
+        yield from ((clip, partial(look, adapter.load_poses, source)) for clip, source in scan.sources.items())
+
+
+def _features(adapter: Adapter, scan: Scan) -> Iterator[tuple[str, Callable[[], _Seen]]]:
+    def look(load: Callable[[Any], Array], source: Any) -> _Seen:
+        array = load(source)
+        missing = float(np.isnan(array).mean())
+        return _Seen(int(array.shape[-2]), [f"{100 * missing:.1f} % of the features are missing"] if missing else [])
+
+    if adapter.load_features is not None:
+        for clips in scan.features.values():
+            yield from ((clip, partial(look, adapter.load_features, source)) for clip, source in clips.items())
+
+
+def _videos(scan: Scan) -> Iterator[tuple[str, Callable[[], _Seen]]]:
+    """Look at what each video says of itself; decoding them all would take hours, and extraction names what is damaged."""
+    from stages.video.reader import probe
+
+    def look(source: Source) -> _Seen:
+        return _Seen(probe(source).frames, [])
+
+    yield from ((clip, partial(look, source)) for clip, source in scan.videos.items())
 
 
 def oddities(poses: PoseSequence) -> list[str]:

@@ -9,20 +9,34 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from stages.arrays import Array
 from stages.artifacts import fingerprint
 from stages.datasets.manifest import Manifest
 from stages.errors import ArtifactError, UsageError, unknown_name
 from stages.skeletons.poses import PoseSequence
+from stages.video.frame import Source
 
 
 @dataclass(frozen=True)
 class Scan:
-    """What an adapter found on disk: the manifest, each clip's source, and everything that is odd."""
+    """What an adapter found on disk: the manifest, where each clip's recordings are, and everything that is odd.
+
+    A clip of the manifest that is in none of the mappings has no recording; where labels are published alone, none has.
+    """
 
     manifest: Manifest
-    sources: Mapping[str, Any]
-    """Clip id → what the adapter's ``load_poses`` takes; a clip of the manifest without a source has no recording."""
+    sources: Mapping[str, Any] = field(default_factory=dict)
+    """Clip id → what the adapter's ``load_poses`` takes."""
     problems: list[str] = field(default_factory=list)
+    videos: Mapping[str, Source] = field(default_factory=dict)
+    """Clip id → its video or folder of frames."""
+    features: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Name of a published set of features → clip id → what the adapter's ``load_features`` takes."""
+
+    @property
+    def recorded(self) -> set[str]:
+        """The clips of which there is any recording."""
+        return {*self.sources, *self.videos, *(clip for clips in self.features.values() for clip in clips)}
 
 
 @dataclass(frozen=True)
@@ -36,6 +50,8 @@ class Entry:
     licence: str
     source: str
     protocols: tuple[str, ...] = ()
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    """Name of a protocol of the data set → how :mod:`stages.datasets.splits` spells it."""
     variants: str = ""
     """Regular expression of what may follow ``NAME-`` to choose a size; the module's ``adapter_of`` takes it.  Empty: nothing."""
 
@@ -45,14 +61,16 @@ class Adapter:
     """How a data set's published layout is read.
 
     ``locate`` returns the data set's folder given the data root or the folder itself, or None; ``scan`` reads labels and lists the
-    recordings; ``load_poses`` reads one recording's skeletons.  A recording is a small dataclass of paths and numbers.
+    recordings; ``load_poses`` reads one recording's skeletons, ``load_features`` one clip's published features, (S, D) or (views, S, D).
+    A recording is a small dataclass of paths and numbers.
     """
 
     name: str
     layout_help: str
     locate: Callable[[Path], Path | None]
     scan: Callable[[Path], Scan]
-    load_poses: Callable[[Any], PoseSequence]
+    load_poses: Callable[[Any], PoseSequence] | None = None
+    load_features: Callable[[Any], Array] | None = None
     version: int = 1
     """Part of the fingerprint: raised when the adapter reads the same files differently."""
     published: Mapping[str, int] = field(default_factory=dict)

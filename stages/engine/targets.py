@@ -16,7 +16,7 @@ from stages.datasets.manifest import Manifest, Row
 from stages.errors import UsageError
 
 Task = Literal["score", "level", "action"]
-Scaling = Literal["none", "standardise", "class-std", "range-5", "range-100"]
+Scaling = Literal["none", "standardise", "class-standardise", "class-std", "range-5", "range-100"]
 
 DEFAULT_COLUMNS = {"score": "score", "level": "label", "action": "action"}
 NO_GROUP = "all"
@@ -31,8 +31,8 @@ class TargetConfig(Config):
     column: str | None = None
     """The manifest column of the target; by default ``score``, ``label`` or ``action``."""
     scaling: Scaling = "standardise"
-    """Units in which a method sees scores: raw; zero mean and unit deviation; divided by the class's standard deviation
-    (AQA-7); 0–5 (S4AQA) or 0–100 (CoRe) by the training range."""
+    """Units in which a method sees scores: raw; zero mean and unit deviation, over all clips or within each class;
+    divided by the class's standard deviation (AQA-7); 0–5 (S4AQA) or 0–100 (CoRe) by the training range."""
     per: str | None = None
     """Column of the classes for ``class-std`` and for reports; by default ``action``."""
 
@@ -111,6 +111,8 @@ class Target:
         shift, scale = np.zeros(len(groups)), np.ones(len(groups))
         if config.scaling == "standardise":
             shift[:], scale[:] = scores.mean(), _positive(scores.std())
+        elif config.scaling == "class-standardise":
+            shift, scale = means.copy(), deviations.copy()
         elif config.scaling == "class-std":
             scale[:] = deviations
         elif config.scaling != "none":
