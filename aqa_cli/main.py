@@ -14,7 +14,11 @@ from stages.version import __version__
 
 COMMANDS = {
     "demo": "aqa_cli.commands.demo",
+    "extract-pose": "aqa_cli.commands.extract_pose",
+    "extract-features": "aqa_cli.commands.extract_features",
     "import-poses": "aqa_cli.commands.import_poses",
+    "import-features": "aqa_cli.commands.import_features",
+    "render": "aqa_cli.commands.render",
     "pretrain": "aqa_cli.commands.pretrain",
     "finetune": "aqa_cli.commands.finetune",
     "evaluate": "aqa_cli.commands.evaluate",

@@ -9,7 +9,9 @@
 ``datasets``           the manifest, one adapter per data set, splits and protocols
 ``skeletons``          joint layouts, graphs, transforms, importers of other tools' pose files
 ``encoders``           networks from a pose sequence to a representation, one file each
+``extract_features``   stage: what video networks see in the segments of a clip; backbones, one file each
 ``import_poses``       stage: a data set's skeletons, or another tool's files, into pose artifacts
+``import_features``    stage: other people's features into feature artifacts
 ``pretrain``           stage: unlabelled motion into an encoder; one module per method
 ``finetune``           stage: a few scored clips into a model; one module per method
 ``evaluate``           stage: predictions, metrics with intervals, a report

@@ -30,7 +30,11 @@ class Config(BaseModel):
 C = TypeVar("C", bound=Config)
 
 RESOLVERS: Mapping[str, str] = {
+    "extract-pose": "stages.extract_pose.config:ExtractPoseConfig",
+    "extract-features": "stages.extract_features.config:resolve_extract_features",
     "import-poses": "stages.import_poses.config:ImportPosesConfig",
+    "import-features": "stages.import_features.config:ImportFeaturesConfig",
+    "render": "stages.render.config:RenderConfig",
     "pretrain": "stages.pretrain.config:resolve_pretrain",
     "finetune": "stages.finetune.config:resolve_finetune",
     "evaluate": "stages.evaluate.config:EvaluateConfig",

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.version import __version__
+from stages.video import opencv
 from stages.workspace import DATA_VARIABLE, Workspace
 
 EXTRA = "pip install aqa-toolkit[video]"
@@ -141,7 +142,7 @@ def _of_torch(torch: Any) -> dict[str, Any]:
 _DETAILS: dict[str, Any] = {
     "h5py": lambda h5py: {"details": f"HDF5 {h5py.version.hdf5_version}"},
     "torch": _of_torch,
-    "cv2": lambda cv2: {"tv_l1": hasattr(cv2, "optflow") and hasattr(cv2.optflow, "DualTVL1OpticalFlow_create")},
+    "cv2": lambda cv2: {"tv_l1": opencv.has_tv_l1(cv2), "wheels": opencv.installed_wheels()},
 }
 
 
@@ -153,8 +154,8 @@ def _package(package: Package, facts: dict[str, Any]) -> Finding:
     if "error" in facts:
         return Finding(package.module, bad, f"broken: {facts['error']}", install)
     if facts.get("tv_l1") is False:
-        mend = "pip uninstall opencv-python opencv-python-headless; pip install --force-reinstall opencv-contrib-python"
-        return Finding(package.module, "warning", f"{facts['version']}, without TV-L1 optical flow", mend)
+        installed = f" (installed: {', '.join(facts['wheels'])})" if facts.get("wheels") else ""
+        return Finding(package.module, "warning", f"{facts['version']}, without TV-L1 optical flow{installed}", opencv.MEND)
     details = facts.get("details") or ("with TV-L1 optical flow" if facts.get("tv_l1") else "")
     return Finding(package.module, "ok", f"{facts['version']}, {details}" if details else facts["version"])
 

@@ -3,6 +3,7 @@
 ::
 
     poses/<set>/<clip>.h5   features/<set>/<backbone>/<clip>.h5   images/<set>/<clip>.h5
+    flow/<set>/<clip>/…     (optical flow that is kept, where asked for)
     encoders/<name>.h5      models/<name>/<fold>/<seed>.h5        evaluations/<name>/{predictions.h5, metrics.json, report.html}
     curves/…                (training curves, for TensorBoard)
 """
@@ -10,6 +11,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +36,16 @@ class Workspace:
     def poses(self) -> Path:
         """Folders of pose artifacts, one per set."""
         return self.root / "poses"
+
+    @property
+    def features(self) -> Path:
+        """Folders of feature artifacts: one per set, in it one per backbone."""
+        return self.root / "features"
+
+    @property
+    def flow(self) -> Path:
+        """Optical flow that is kept for several backbones: one folder per set, in it one per clip."""
+        return self.root / "flow"
 
     @property
     def encoders(self) -> Path:
@@ -66,6 +78,25 @@ class Workspace:
         folder, merged = self.poses / name, self.poses / f"{name}.h5"
         return merged if merged.is_file() and not folder.is_dir() else folder
 
+    def feature_sets(self) -> list[str]:
+        """Return the feature sets as ``set/backbone``: folders, and files that ``aqa merge`` made."""
+        if not self.features.is_dir():
+            return []
+        folders = [path for path in self.features.iterdir() if path.is_dir() and _visible(path)]
+        found = {
+            f"{folder.name}/{path.stem if path.is_file() else path.name}"
+            for folder in folders
+            for path in folder.iterdir()
+            if _visible(path)
+        }
+        return sorted(found)
+
+    def feature_set(self, name: str) -> Path:
+        """Return where the feature set ``set/backbone`` lies (the folder, or the merged file beside it)."""
+        folder = self.features / name
+        merged = folder.with_name(f"{folder.name}.h5")
+        return merged if merged.is_file() and not folder.is_dir() else folder
+
     def experiments(self) -> list[str]:
         """Return the names of the experiments that have models."""
         return sorted(path.parent.name for path in self.models.glob("*/index.json")) if self.models.is_dir() else []
@@ -82,6 +113,33 @@ def only_one(what: str, names: list[str], flag: str, make: str) -> str:
     if not names:
         raise UsageError(f"There is no {what} in the workspace.", hint=make)
     raise UsageError(f"Several {what}s are possible: {', '.join(names)}.", hint=f"choose one with {flag}")
+
+
+def plain_name(name: str, flag: str = "--set-name") -> str:
+    """Return the ``name`` that was given to a set.
+
+    Raises:
+        UsageError: it is empty, hidden or a path.
+    """
+    if not name or "/" in name or name.startswith("."):
+        raise UsageError(f"{flag} takes a plain name, found '{name}'.")
+    return name
+
+
+def name_after(paths: Sequence[Path]) -> str:
+    """Return the name of a set that is made of ``paths``: that of the one folder or file, of several that of the folder above them.
+
+    Raises:
+        UsageError: that folder has no name.
+    """
+    resolved = [path.resolve() for path in paths]
+    if len(resolved) == 1:
+        name = resolved[0].name if resolved[0].is_dir() else resolved[0].stem
+    else:
+        name = Path(os.path.commonpath(resolved)).name
+    if not name or name.startswith("."):
+        raise UsageError("The paths give the set no name.", hint="--set-name NAME")
+    return name
 
 
 def data_root(given: Path | None) -> Path | None:

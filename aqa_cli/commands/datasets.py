@@ -46,8 +46,11 @@ def command(context: typer.Context, data_root: options.DataRootOption = None, as
         ]
         console.result(facts, as_json=True, text="")
         return
-    rows = [(entry.name, entry.summary, entry.tasks, entry.licence, entry.source, found[entry.name]) for entry in DATASETS.values()]
-    console.table(("name", "what", "task", "licence", "request from", "found"), rows)
+    rows = [
+        (entry.name, entry.summary, entry.tasks, ", ".join(entry.protocols), entry.licence, entry.source, found[entry.name])
+        for entry in DATASETS.values()
+    ]
+    console.table(("name", "what", "task", "protocols", "licence", "request from", "found"), rows)
     if root is None:
         console.err.print("No data root: give --data-root DIR or set AQA_DATA to see what is there.")
 
@@ -66,7 +69,8 @@ def check(
     report = run(adapter, find_folder(adapter, resolve_root(data_root or context.obj)), console.progress())
     console.result(report.to_json(), as_json=as_json, text=text_of(report))
     if not report.usable:
-        raise ArtifactError(f"{adapter.name} in {report.folder} is not usable: no recording can be read.", hint="download it again")
+        hint = "download it again" if report.unreadable else f"expected {adapter.layout_help}"
+        raise ArtifactError(f"{adapter.name} in {report.folder} is not usable: no recording can be read.", hint=hint)
 
 
 @app.command()
@@ -110,11 +114,12 @@ def film(
 def text_of(report: Report) -> str:
     """Return the report as lines for people."""
     lines = [f"{report.name} in {report.folder}"]
+    width = max(12, *(len(count.what) for count in report.counts))
     for count in report.counts:
         published = "" if count.published is None else f"  of {count.published} published"
-        lines.append(f"  {count.what:<12} {count.found:>6}{published}")
+        lines.append(f"  {count.what:<{width}} {count.found:>6}{published}")
     if report.usable:
-        lines.append(f"  frames       {report.frames[0]} to {report.frames[2]}, median {report.frames[1]}")
+        lines.append(f"  {'frames':<{width}} {report.frames[0]} to {report.frames[2]}, median {report.frames[1]}")
     for title, items in (("missing or inconsistent", report.problems), ("unreadable", report.unreadable), ("odd", report.odd)):
         if items:
             lines += [f"{title}: {len(items)}", *(f"  {item}" for item in items)]

@@ -38,6 +38,7 @@ def _lines(found: Mapping[str, Any]) -> Iterator[str]:
     if found["form"] == "artifact":
         yield f"{found['path']}: '{found['kind']}' artifact ({found['summary']}), {size}"
         yield from (_pair(key, _plain(value)) for key, value in found["facts"].items())
+        yield from _people(found["clip"])
         yield from _arrays(found["arrays"])
         yield from _config(found["config"])
         yield from _origin(found["made_by"])
@@ -79,6 +80,17 @@ def _manifest(facts: Mapping[str, Any]) -> Iterator[str]:
         else:
             shown = _counts(column["common"]) if column["values"] <= _SHOWN else f"{column['values']} different values"
             yield _pair(f"  {name}", f"{shown}{filled}")
+
+
+def _people(clip: Mapping[str, Any]) -> Iterator[str]:
+    """Yield who was seen in a video, by the ids that ``aqa extract-pose --person`` takes."""
+    tracks = clip.get("tracks", [])
+    for track in tracks[:_SHOWN]:
+        kept = ", kept" if track["id"] in clip.get("people", []) else ""
+        seen = f"{track['frames']} frames from {track['first']} to {track['last']}"
+        yield _pair(f"person {track['id']}", f"{seen}, {track['area']:.0f} px²{kept}")
+    if len(tracks) > _SHOWN:
+        yield _pair("", f"… and {len(tracks) - _SHOWN} more people (--json lists all)")
 
 
 def _arrays(arrays: list[Mapping[str, Any]]) -> Iterator[str]:

@@ -84,6 +84,7 @@ def _single(path: Path) -> Facts:
         **_stamps(header),
         "facts": facts_of(artifact),
         "arrays": [_array(artifact, name) for name in sorted(artifact.arrays)],
+        "clip": documents.get("clip", {}),
         "config": documents["config"],
         "provenance": documents["provenance"],
         "made_by": in_words([documents["provenance"]]),

@@ -150,6 +150,11 @@ def _counts(manifest: Manifest, adapter: Adapter, recordings: int, readable: int
     ]
     labels = [column for column in ("subject", "action", "view", "label") if column in manifest.columns]
     counts += [Count(column, len({row.text(column) for row in manifest.rows}), adapter.published.get(column)) for column in labels]
+    for values, published in adapter.published.items():
+        if "=" in values:
+            wanted = [part.partition("=") for part in values.split()]
+            matching = sum(all(row.text(column) == value for column, _, value in wanted) for row in manifest.rows)
+            counts.append(Count(values, matching, published))
     if "score" in manifest.columns:
         counts.append(Count("scored", sum(not math.isnan(row.number("score")) for row in manifest.rows), adapter.published.get("scored")))
     return tuple(counts)

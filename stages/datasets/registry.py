@@ -74,14 +74,90 @@ class Adapter:
     version: int = 1
     """Part of the fingerprint: raised when the adapter reads the same files differently."""
     published: Mapping[str, int] = field(default_factory=dict)
-    """What the whole data set has, as its authors state: ``clips``, or the number of distinct values of a manifest column."""
+    """What the whole data set has, as its authors state: ``clips``, the number of distinct values of a manifest column, or of the clips
+    that have certain values (``action=diving split=train``)."""
     needs_data: bool = True
     """False where nothing is read from a data root."""
 
 
+_NTU_TRAINS = (1, 2, 4, 5, 8, 9, *range(13, 20), 25, 27, 28, 31, 34, 35, 38)
+"""The training people of NTU RGB+D's cross-subject protocol (Shahroudy et al. 2016)."""
+_NTU_TRAINED = ",".join(f"P{person:03d}" for person in range(1, 41) if person in _NTU_TRAINS)
+_NTU_TESTED = ",".join(f"P{person:03d}" for person in range(1, 41) if person not in _NTU_TRAINS)
+
 DATASETS: Mapping[str, Entry] = {
     entry.name: entry
     for entry in (
+        Entry(
+            "aqa-7",
+            "stages.datasets.aqa_7",
+            "single and synchronised dives, vaults, big-air ski and snowboard jumps with final scores: 1,106 clips of six sports",
+            "score",
+            "not stated with the data (unverified)",
+            "http://rtis.oit.unlv.edu/datasets.html, AQA-7.zip",
+            ("official",),
+        ),
+        Entry(
+            "aqa-7-trampoline",
+            "stages.datasets.aqa_7_trampoline",
+            "the seventh sport of AQA-7: 83 long clips that are in none of its lists of scores",
+            "pretraining (no scores)",
+            "not stated with the data (unverified)",
+            "http://rtis.oit.unlv.edu/datasets.html, AQA-7.zip",
+        ),
+        Entry(
+            "unlv-dive",
+            "stages.datasets.unlv_dive",
+            "370 dives from the 10 m platform with final score, difficulty and execution score; class 1 of AQA-7",
+            "score (columns: score, score.execution)",
+            "not stated with the data (unverified)",
+            "http://rtis.oit.unlv.edu/datasets.html; difficulty: MTL-AQA's release",
+            ("official",),
+        ),
+        Entry(
+            "mtl-aqa",
+            "stages.datasets.mtl_aqa",
+            "1,412 dives with final score, difficulty, judges' marks, dive number, description and captions",
+            "score (columns: score, score.execution); action (any column of the description)",
+            "not stated with the data (unverified); the videos are on YouTube",
+            "https://github.com/ParitoshParmar/MTL-AQA",
+            ("official",),
+        ),
+        Entry(
+            "finediving",
+            "stages.datasets.finediving",
+            "3,000 dives with final score, difficulty, dive number and the steps of each dive",
+            "score (columns: score, score.execution)",
+            "by signed release agreement (terms unverified)",
+            "https://github.com/xujinglin/FineDiving",
+            ("official",),
+        ),
+        Entry(
+            "rhythmic-gymnastics",
+            "stages.datasets.rhythmic_gymnastics",
+            "1,000 routines with ball, clubs, hoop and ribbon: difficulty, execution, penalty and total score",
+            "score",
+            "not stated with the data (unverified)",
+            "https://github.com/qinghuannn/ACTION-NET; features: https://github.com/xuangch/CVPR22_GDLT",
+            ("official",),
+        ),
+        Entry(
+            "fis-v",
+            "stages.datasets.fis_v",
+            "500 programmes of figure skating with technical (TES) and component (PCS) scores",
+            "score (columns: score.tes, score.pcs)",
+            "not stated with the data (unverified)",
+            "https://github.com/chmxu/MS_LSTM; features: https://github.com/xuangch/CVPR22_GDLT",
+            ("official",),
+        ),
+        Entry(
+            "folder",
+            "stages.datasets.folder",
+            "your own: any folder of videos, pose files or features with a manifest.csv",
+            "whatever its columns say",
+            "yours",
+            "--data-root DIR is the folder",
+        ),
         Entry(
             "kimore",
             "stages.datasets.kimore",
@@ -125,6 +201,68 @@ DATASETS: Mapping[str, Entry] = {
             "action",
             "research use",
             "the UTKinect-Action3D page of the University of Texas at Austin",
+            ("5-fold", "leave-one-out"),
+        ),
+        Entry(
+            "uwa3d",
+            "stages.datasets.uwa3d",
+            "thirty daily actions of ten people from four sides, Kinect v1 skeletons of 15 joints",
+            "action, pretraining",
+            "research use, on request (terms unverified)",
+            "https://ieee-dataport.org/documents/uwa-3d-multiview-activity-ii-dataset",
+            ("5-fold", "cross-view:train=v01,v02:test=v03", "cross-view:train=v01,v02:test=v03,v04"),
+        ),
+        Entry(
+            "ntu60",
+            "stages.datasets.ntu60",
+            "sixty actions of forty people, three synchronous Kinect v2; ntu60-depth: masked depth maps instead of colour videos",
+            "action, pretraining",
+            "academic research, on request from the ROSE Lab",
+            "https://rose1.ntu.edu.sg/dataset/actionRecognition",
+            ("cross-subject", "cross-view"),
+            {
+                "cross-subject": f"cross-subject:train={_NTU_TRAINED}:test={_NTU_TESTED}",
+                "cross-view": "cross-view:train=C002,C003:test=C001",
+            },
+            variants="depth",
+        ),
+        Entry(
+            "qmar",
+            "stages.datasets.qmar",
+            "simulated Parkinson's and stroke movements of 38 people from six views, severity as a class",
+            "level, score",
+            "not public; on request from the authors (terms unverified)",
+            "the authors of VI-Net (https://github.com/fsardari/VI-Net)",
+            ("cross-subject", "cross-view:train=VIEW,VIEW:test=VIEW,VIEW"),
+            {"cross-subject": "official"},
+        ),
+        Entry(
+            "jigsaws",
+            "stages.datasets.jigsaws",
+            "three surgical tasks of eight surgeons on a da Vinci: kinematics, video, six element scores; jigsaws-stereo: both cameras",
+            "score (columns: score, score.tissue …), level",
+            "research use, by form (terms unverified)",
+            "https://cirl.lcsr.jhu.edu/research/hmm/datasets/jigsaws_release; folds: https://github.com/nzl-thu/MUSDL",
+            ("4-fold", "loso", "louo"),
+            {"4-fold": "by-fold", "loso": "by-supertrial", "louo": "leave-one-out"},
+            variants="stereo",
+        ),
+        Entry(
+            "mmfs-63",
+            "stages.datasets.mmfs_63",
+            "4,915 figure-skating elements of 63 kinds: 2-D skeletons with scores",
+            "score, action",
+            "code MIT; data terms unverified, videos by request",
+            "https://github.com/dingyn-Reno/MMFS",
+            ("official",),
+        ),
+        Entry(
+            "infants",
+            "stages.datasets.infants",
+            "2-D poses of 85 healthy infants and 19 at neuromotor risk, four risk levels",
+            "level",
+            "not stated with the data (unverified)",
+            "https://github.com/cchamber/Infant_movement_assessment (figshare 10034c230ad9b2b2a6a4)",
             ("5-fold", "leave-one-out"),
         ),
         Entry(

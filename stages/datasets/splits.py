@@ -1,11 +1,13 @@
 """Splits and protocols: which clips train, validate and test, by name, reproducibly, with subjects kept together.
 
-A protocol is named ``<data set>/<protocol>`` (``kimore/5-fold``) or just by its second half; any manifest can use
+A protocol is named ``<data set>/<protocol>`` (``kimore/5-fold``) or just by its second half (:mod:`stages.datasets.protocols` knows the
+data sets' own names); any manifest can use
 
 * ``K-fold``: K folds by subject, subjects dealt to folds so that every fold has the same spread of scores (or of labels);
 * ``A-B``: one split with A % of the subjects for training (``70-30``);
 * ``official``: the manifest's own ``split`` column;
 * ``leave-one-out``: one fold per subject;
+* ``by-COLUMN``: one fold per value of a column, for folds that are published (``by-fold``); clips without a value are in none;
 * ``cross-COLUMN:train=a,b:test=c``: for example ``cross-view:train=v01,v02:test=v03``.
 """
 
@@ -15,7 +17,7 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -28,6 +30,18 @@ GROUP_COLUMNS = ("subject", "group", "clip")
 """Columns that name whom a split keeps together; the first that the manifest has counts."""
 
 
+_RULES = {
+    "K-fold": re.compile(r"(\d+)-fold"),
+    "A-B (per cent)": re.compile(r"(\d+)-(\d+)"),
+    "official": re.compile(r"official"),
+    "leave-one-out": re.compile(r"leave-one-out"),
+    "by-COLUMN": re.compile(r"by-([\w.]+)"),
+    "cross-COLUMN:train=a,b:test=c": re.compile(r"cross-([\w.]+):train=([^:]+):test=([^:]+)"),
+}
+RULES = ", ".join(_RULES)
+"""How the protocols that any manifest can use are spelled."""
+
+
 @dataclass(frozen=True)
 class Fold:
     """One split: clip ids to train on (validation is carved from them later) and to test on."""
@@ -37,6 +51,8 @@ class Fold:
     test: tuple[str, ...]
     part_of: str = ""
     """The protocol's fold of which this is the part of one value (``--per``); empty for the fold itself."""
+    unlabelled: tuple[str, ...] = ()
+    """Training clips whose labels the protocol withholds; never among ``train``."""
 
     @property
     def protocol_fold(self) -> str:
@@ -44,39 +60,82 @@ class Fold:
         return self.part_of or self.name
 
 
-def folds(manifest: Manifest, protocol: str, seed: int = 0) -> list[Fold]:
+def knows(name: str) -> bool:
+    """Say whether ``name`` is how a protocol that any manifest can use is spelled."""
+    return any(rule.fullmatch(name) for rule in _RULES.values())
+
+
+def folds(manifest: Manifest, protocol: str, seed: int = 0, *, published: bool = False) -> list[Fold]:
     """Return the folds of ``protocol`` over ``manifest``.
 
     Args:
         manifest: the clips; those without a target must have been dropped.
         protocol: see the module's text; a ``<data set>/`` in front is allowed.
         seed: of the assignment of subjects to folds; part of the experiment, not of a training run.
+        published: the protocol lists the values of a whole data set, of which a part may be absent here.
 
     Raises:
         UsageError: the protocol is unknown, or the manifest cannot be split that way.
     """
     name = re.sub(r"^[\w.+-]+/", "", protocol)
-    if match := re.fullmatch(r"(\d+)-fold", name):
+    rule, match = next(((rule, match) for rule, pattern in _RULES.items() if (match := pattern.fullmatch(name))), ("", None))
+    if match is None:
+        raise UsageError(f"Unknown protocol '{protocol}'.", hint=f"known: {RULES}")
+    if rule == "K-fold":
         found = _k_fold(manifest, int(match[1]), seed)
-    elif match := re.fullmatch(r"(\d+)-(\d+)", name):
+    elif rule == "A-B (per cent)":
         found = _share(manifest, int(match[1]), int(match[2]), name, seed)
-    elif name == "official":
+    elif rule == "official":
         found = _official(manifest)
-    elif name == "leave-one-out":
+    elif rule == "leave-one-out":
         found = _leave_one_out(manifest)
-    elif match := re.fullmatch(r"cross-([\w.]+):train=([^:]+):test=([^:]+)", name):
-        found = _cross(manifest, match[1], match[2].split(","), match[3].split(","))
+    elif rule == "by-COLUMN":
+        found = _by_column(manifest, match[1])
     else:
-        raise UsageError(
-            f"Unknown protocol '{protocol}'.",
-            hint="known: K-fold, A-B (per cent), official, leave-one-out, cross-COLUMN:train=a,b:test=c",
-        )
+        found = _cross(manifest, match[1], match[2].split(","), match[3].split(","), published=published)
     _check(found, manifest)
     return found
 
 
+def keep_labels(fold: Fold, manifest: Manifest, percent: float, seed: int) -> Fold:
+    """Return ``fold`` with the labels of ``percent`` % of its training clips, the others ``unlabelled``.
+
+    Clips are drawn one by one, evenly over the scores of each class (``action``): the clips of a class, in order of score, are cut into as
+    many stretches as labels are kept, and each stretch gives one.  Without scores the stretches lie within each ``label``.  A clip that
+    has neither is never drawn.  At least one clip of every class keeps its label.
+
+    Raises:
+        UsageError: the share is not between 0 and 100, or no training clip has a score or a label.
+    """
+    if not 0 < percent < 100:
+        raise UsageError(f"'{percent:g}-percent-labels' is no share: it must lie between 0 and 100.")
+    rows = manifest.by_clip()
+    classes: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in (rows[clip] for clip in fold.train):
+        if not math.isnan(row.number("score")):
+            classes[row.text("action"), ""].append(row)
+        elif row.text("label"):
+            classes[row.text("action"), row.text("label")].append(row)
+    if not classes:
+        raise UsageError(f"No training clip of {manifest.name} has a score or a label to keep.")
+    kept: set[str] = set()
+    for (action, label), members in sorted(classes.items()):
+        random = generator("labels", seed, fold.protocol_fold, action, label)
+        ordered = [row.clip for row in sorted(members, key=lambda row: (row.number("score") if not label else 0.0, row.clip))]
+        if label:
+            ordered = [ordered[number] for number in random.permutation(len(ordered))]
+        kept |= set(_one_per_stretch(ordered, max(1, round(len(ordered) * percent / 100)), random))
+    return replace(
+        fold,
+        train=tuple(clip for clip in fold.train if clip in kept),
+        unlabelled=tuple(clip for clip in fold.train if clip not in kept),
+    )
+
+
 def carve(train: Sequence[str], manifest: Manifest, fraction: float, seed: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Split training clips into (train, validation) by subject, about ``fraction`` of them for validation.
+
+    Where a protocol withholds labels, the validation clips come out of those that keep theirs, and count among them.
 
     Raises:
         UsageError: there are too few subjects to put one aside.
@@ -132,15 +191,22 @@ def _leave_one_out(manifest: Manifest) -> list[Fold]:
     return [_fold(f"without-{group}", manifest, set(clips)) for group, clips in groups.items()]
 
 
-def _cross(manifest: Manifest, column: str, train: list[str], test: list[str]) -> list[Fold]:
+def _by_column(manifest: Manifest, column: str) -> list[Fold]:
+    manifest.require(column)
+    kept = manifest.keep(lambda row: row.text(column) != "")
+    values = dict.fromkeys(sorted(row.text(column) for row in kept.rows))
+    return [_fold(f"{column}-{value}", kept, {row.clip for row in kept.rows if row.text(column) == value}) for value in values]
+
+
+def _cross(manifest: Manifest, column: str, train: list[str], test: list[str], *, published: bool) -> list[Fold]:
     manifest.require(column)
     known = sorted({row.text(column) for row in manifest.rows})
     unknown = [value for value in (*train, *test) if value not in known]
-    if unknown:
+    if unknown and not published:
         raise UsageError(
             f"Column '{column}' of {manifest.name} has no value {', '.join(unknown)}.", hint=f"values of {column}: {', '.join(known[:20])}"
         )
-    name = f"{column}-{'-'.join(test)}"
+    name = f"{column}-{'-'.join(test)}" if not published else f"cross-{column}"
     trained = tuple(row.clip for row in manifest.rows if row.text(column) in train)
     tested = tuple(row.clip for row in manifest.rows if row.text(column) in test)
     return [Fold(name, trained, tested)]
@@ -183,11 +249,14 @@ def _groups(rows: Sequence[Row]) -> dict[str, list[str]]:
 
 
 def _spread(groups: dict[str, list[str]], fraction: float, seed: int) -> list[str]:
-    """Choose about ``fraction`` of the groups, one at random from each of as many equal stretches of the order by score."""
-    ordered = list(groups)
-    count = min(len(ordered) - 1, max(1, round(len(ordered) * fraction)))
+    """Choose about ``fraction`` of the groups, evenly over their order by score."""
+    count = min(len(groups) - 1, max(1, round(len(groups) * fraction)))
+    return _one_per_stretch(list(groups), count, generator("spread", seed))
+
+
+def _one_per_stretch(ordered: Sequence[str], count: int, random: np.random.Generator) -> list[str]:
+    """Choose ``count`` items, one at random from each of as many equal stretches of the order."""
     edges = [len(ordered) * step // count for step in range(count + 1)]
-    random = generator("spread", seed)
     return [ordered[int(random.integers(low, high))] for low, high in pairwise(edges)]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,13 +10,13 @@ from typing import Any
 from stages.artifacts import store
 from stages.artifacts.fingerprint import of_value
 from stages.artifacts.provenance import provenance
+from stages.datasets import labels
 from stages.datasets import manifest as manifests
 from stages.datasets.manifest import Manifest
 from stages.datasets.registry import adapter_for, find_folder, inputs_of, resolve_name
 from stages.engine import plan
 from stages.engine.options import RunOptions
 from stages.errors import UsageError
-from stages.import_poses import labels
 from stages.import_poses.config import STAGE, VERSION, ImportPosesConfig
 from stages.import_poses.sources import Entry, entries, find
 from stages.skeletons import poses
@@ -25,7 +24,7 @@ from stages.skeletons.importers.common import DEFAULT_FPS, Reading
 from stages.skeletons.importers.registry import AUTO, FORMATS, format_named
 from stages.skeletons.layouts import layout_named
 from stages.skeletons.poses import PoseSequence
-from stages.workspace import data_root
+from stages.workspace import data_root, name_after, plain_name
 
 
 def run(
@@ -54,8 +53,8 @@ def run(
     if bool(config.dataset) == bool(paths):
         found = "both" if paths else "nothing"
         raise UsageError(f"A data set or paths are imported, found {found}.", hint="--dataset NAME --data-root DIR, or PATH [PATH …]")
-    if set_name is not None and (not set_name or "/" in set_name or set_name.startswith(".")):
-        raise UsageError(f"--set-name takes a plain name, found '{set_name}'.")
+    if set_name is not None:
+        plain_name(set_name)
     rows = manifests.read(manifest) if manifest else None
     if config.dataset:
         return _import_dataset(config, options, output, set_name, rows)
@@ -71,13 +70,16 @@ def _import_dataset(
         raise UsageError(f"{', '.join(given)}: only for files; a data set says these itself.", hint="leave them out with --dataset")
     name = resolve_name(config.dataset)
     adapter = adapter_for(name)
+    load = adapter.load_poses
+    if load is None:
+        raise UsageError(f"{name} is published without skeletons.", hint=f"aqa extract-pose --dataset {name} finds them in its videos")
     scan = adapter.scan(find_folder(adapter, data_root(options.data_root)))
     folder = output or options.workspace.poses / (set_name or name)
     document = {"dataset": name, "adapter_version": adapter.version}
     items = [plan.Item(clip, folder / f"{clip}.h5", STAGE, VERSION, document, inputs_of(source)) for clip, source in scan.sources.items()]
 
     def work(item: plan.Item) -> None:
-        _write(item, adapter.load_poses(scan.sources[item.id]), document)
+        _write(item, load(scan.sources[item.id]), document)
 
     kept = [(row.clip, row.values) for row in scan.manifest.rows if row.clip in scan.sources]
     manifest, strange = labels.merged(None, kept, rows, overwrite=True)
@@ -103,7 +105,7 @@ def _import_files(
     if config.format != AUTO:
         format_named(config.format)
     reading = Reading(layout_named(config.skeleton) if config.skeleton else None, config.fps)
-    folder = output or options.workspace.poses / (set_name or _default_name(paths))
+    folder = output or options.workspace.poses / (set_name or name_after(paths))
     skip = [options.workspace.root, folder, *([manifest] if manifest else [])]
     found = entries(find(paths, config.format, skip), reading)
     there = labels.read_beside(folder)
@@ -157,18 +159,6 @@ def _write(item: plan.Item, sequence: PoseSequence, document: Mapping[str, Any])
     header = store.Header("poses", STAGE, VERSION, item.fingerprint)
     lineage = provenance(STAGE, VERSION, document)
     store.write(item.output, poses.to_artifact(sequence, header, document, lineage))
-
-
-def _default_name(paths: Sequence[Path]) -> str:
-    """Return the name of the given folder or file; of several, that of the folder above them."""
-    resolved = [path.resolve() for path in paths]
-    if len(resolved) == 1:
-        name = resolved[0].name if resolved[0].is_dir() else resolved[0].stem
-    else:
-        name = Path(os.path.commonpath(resolved)).name
-    if not name or name.startswith("."):
-        raise UsageError("The paths give the pose set no name.", hint="--set-name NAME")
-    return name
 
 
 def _note_layouts(layouts: Counter[str], skipped: Sequence[Path], options: RunOptions) -> None:

@@ -242,6 +242,22 @@ UI_PRMD_22 = Layout(
     _KINECT_TRUNK,
     {**_PELVIS, **_SPINE, "chest": "spine_shoulder"},
 )
+OPENNI_15 = Layout(
+    "openni-15",
+    "OpenNI / NiTE (UWA3D)",
+    {
+        "head": "spine_shoulder",
+        "spine_shoulder": None,  # called "neck" there, and lies between the shoulders
+        "spine": "spine_shoulder",
+        **_limb("left", ("shoulder", "elbow", "hand"), "spine_shoulder"),
+        **_limb("right", ("shoulder", "elbow", "hand"), "spine_shoulder"),
+        **_limb("left", ("hip", "knee", "foot"), "spine"),
+        **_limb("right", ("hip", "knee", "foot"), "spine"),
+    },
+    ("spine",),
+    (_HIPS, ("spine_shoulder",)),
+    {**_SPINE, "neck": "spine_shoulder"},
+)
 MEDIAPIPE_33 = Layout(
     "mediapipe-33",
     "MediaPipe / BlazePose landmarks",
@@ -281,7 +297,7 @@ MEDIAPIPE_33 = Layout(
 )
 
 LAYOUTS: Mapping[str, Layout] = {
-    layout.name: layout for layout in (COCO_17, OPENPOSE_18, OPENPOSE_25, KINECT_20, KINECT_25, UI_PRMD_22, MEDIAPIPE_33)
+    layout.name: layout for layout in (COCO_17, OPENPOSE_18, OPENPOSE_25, KINECT_20, KINECT_25, UI_PRMD_22, OPENNI_15, MEDIAPIPE_33)
 }
 
 

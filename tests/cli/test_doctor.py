@@ -115,11 +115,14 @@ def test_examine__devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, facts
 
 
 def test_examine__opencv_without_tv_l1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "probe", lambda _: {"cv2": {"version": "4.10", "tv_l1": False}})
+    facts = {"version": "4.10", "tv_l1": False, "wheels": ["opencv-python 4.10", "opencv-contrib-python 4.10"]}
+    monkeypatch.setattr(doctor, "probe", lambda _: {"cv2": facts})
     monkeypatch.setattr(doctor, "PACKAGES", (Package("cv2", "cv2", required=False),))
     finding = findings(tmp_path)["cv2"]
-    assert (finding.state, finding.value) == ("warning", "4.10, without TV-L1 optical flow")
-    assert "opencv-contrib-python" in finding.mend
+    installed = "(installed: opencv-python 4.10, opencv-contrib-python 4.10)"
+    assert (finding.state, finding.value) == ("warning", f"4.10, without TV-L1 optical flow {installed}")
+    gone = "opencv-python opencv-contrib-python opencv-python-headless"
+    assert finding.mend == f"pip uninstall -y {gone} && pip install opencv-contrib-python"
 
 
 def test_examine__disk_workspace_and_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,6 +113,14 @@ def test_cross_view__values_with_slashes_too() -> None:
     assert fold.test == ("c2", "c5")
 
 
+def test_by_column__a_fold_per_value_and_empty_cells_are_in_none() -> None:
+    rows = manifest.from_rows([(f"c{n}", {"fold": f}) for n, f in enumerate(["1", "0", None, "1"])], "m")
+    assert splits.folds(rows, "by-fold") == [
+        splits.Fold("fold-0", ("c0", "c3"), ("c1",)),
+        splits.Fold("fold-1", ("c1",), ("c0", "c3")),
+    ]
+
+
 def test_group_of__subject_then_group_then_clip() -> None:
     rows = manifest.from_rows([("a", {"subject": "s", "group": "g"}), ("b", {"subject": None, "group": "g"}), ("c", {})], "m")
     assert [splits.group_of(row) for row in rows.rows] == ["s", "g", "c"]

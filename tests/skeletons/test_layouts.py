@@ -78,6 +78,7 @@ def test_layout__centre_trunk_and_aliases_are_joints(layout: Layout) -> None:
             "ui-prmd-22",
             {"pelvis": 0, "spine_shoulder": 2, "head_tip": 5, "left_wrist": 9, "right_collar": 10, "left_hip": 14, "right_foot": 21},
         ),
+        ("openni-15", {"head": 0, "spine_shoulder": 1, "spine": 2, "left_shoulder": 3, "right_hand": 8, "left_hip": 9, "right_foot": 14}),
         ("mediapipe-33", {"nose": 0, "left_shoulder": 11, "right_wrist": 16, "left_hip": 23, "right_ankle": 28, "right_foot_index": 32}),
     ],
 )

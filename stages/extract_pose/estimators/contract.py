@@ -35,7 +35,7 @@ class TopDown(Protocol):
 
     layout: Layout
     batch: int
-    """How many crops it likes to be given at once."""
+    """How many crops it likes to be given at once, and pads to; who has but one at a time may set it to 1 before the first call."""
 
     def joints(self, images: Sequence[Array], boxes: Array) -> tuple[Array, Array]:
         """Return positions (N, V, 2) in pixels and confidence (N, V).

@@ -10,10 +10,11 @@ memo to whatever index a file names, which lets a file of ten bytes take all mem
 from __future__ import annotations
 
 import io
+import math
 import pickle
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from pickle import _Unpickler as PythonUnpickler
 from typing import Any, BinaryIO, Literal
@@ -25,13 +26,29 @@ from stages.errors import ArtifactError
 from stages.skeletons.importers.common import MAX_VALUES, reading_errors
 
 _PLAIN = re.compile(r"[<>|=]?[biufc](1|2|4|8|16)|b1|\?")
-_REFUSED = ("OBJ", "INST", "NEWOBJ", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID", "NEXT_BUFFER", "READONLY_BUFFER")
+_REFUSED = ("OBJ", "INST", "NEWOBJ_EX", "EXT1", "EXT2", "EXT4", "PERSID", "BINPERSID", "NEXT_BUFFER", "READONLY_BUFFER")
 
 
-def load(path: Path) -> Any:
-    """Return what the pickle file holds: containers, text, numbers and arrays; see :func:`loads`."""
+Names = Mapping[tuple[str, str], Callable[..., Any]]
+"""(module, name) that a pickle may look up → this toolkit's stand-in for it: a function that only builds, or a kind of :class:`Record`."""
+
+
+class Record:
+    """An object of another program as what it is made from: the arguments of its constructor, and its state."""
+
+    def __init__(self, *arguments: Any) -> None:
+        self.arguments = arguments
+        self.state: Any = None
+
+    def fill(self, state: Any) -> None:
+        """Keep the state."""
+        self.state = state
+
+
+def load(path: Path, names: Names | None = None) -> Any:
+    """Return what the pickle file holds: containers, text, numbers, arrays and the records of ``names``; see :func:`loads`."""
     with reading_errors(path), path.open("rb") as file:
-        return _load(file, path.name, path.stat().st_size)
+        return _load(file, path.name, path.stat().st_size, names or {})
 
 
 def loads(data: bytes, where: str) -> Any:
@@ -40,7 +57,7 @@ def loads(data: bytes, where: str) -> Any:
     Raises:
         ArtifactError: it is damaged, or holds anything but containers, text, numbers and arrays.
     """
-    return _load(io.BytesIO(data), where, len(data))
+    return _load(io.BytesIO(data), where, len(data), {})
 
 
 def array(value: Any, where: str) -> Array:
@@ -52,6 +69,23 @@ def array(value: Any, where: str) -> Array:
     if isinstance(value, _Array):
         return value.build(where)
     raise ArtifactError(f"{where}: expected an array, found a {type(value).__name__}.")
+
+
+def objects(value: Any, where: str) -> Array:
+    """Return a pickled array of anything: of numbers as :func:`array` does, of text and None as an array of objects.
+
+    Raises:
+        ArtifactError: it is none, or its size is not what it says.
+    """
+    if not isinstance(value, _Array) or not isinstance(value.data, list):
+        return array(value, where)
+    sizes = value.shape if isinstance(value.shape, tuple) else (None,)
+    if not all(type(size) is int and size >= 0 for size in sizes) or math.prod(sizes) != len(value.data):
+        raise ArtifactError(f"{where}: an array of shape {sizes} holds {len(value.data)} values.")
+    built = np.empty(len(value.data), dtype=object)
+    for number, each in enumerate(value.data):
+        built[number] = scalar(each)
+    return built.reshape(sizes, order="F" if value.order == "F" else "C")
 
 
 def scalar(value: Any) -> Any:
@@ -156,11 +190,23 @@ class _Unpickler(PythonUnpickler):
 
     dispatch = dict(PythonUnpickler.dispatch)
 
+    def __init__(self, file: Any, names: Names) -> None:
+        super().__init__(file, encoding="latin1")
+        self.names = {**_ALLOWED, **names}
+
     def find_class(self, module: str, name: str) -> Any:
         """Return the stand-in for an allowed name."""
-        if (module, name) not in _ALLOWED:
+        if (module, name) not in self.names:
             raise _RefusedError(f"{module}.{name}")
-        return _ALLOWED[module, name]
+        return self.names[module, name]
+
+    def newobj(self) -> None:
+        """Build a record (instruction NEWOBJ); no other class is one."""
+        arguments = self.stack.pop()  # type: ignore[attr-defined]
+        kind = self.stack[-1]  # type: ignore[attr-defined]
+        if not isinstance(kind, type) or not issubclass(kind, Record) or not isinstance(arguments, tuple):
+            raise _RefusedError("objects of other programs")
+        self.stack[-1] = kind(*arguments)  # type: ignore[attr-defined]
 
     def bytearray8(self) -> None:
         """Read a block of bytes (instruction BYTEARRAY8) without first allocating what it claims."""
@@ -171,7 +217,7 @@ class _Unpickler(PythonUnpickler):
         """Give an array or a type its state (instruction BUILD); anything else has none."""
         state = self.stack.pop()  # type: ignore[attr-defined]
         target = self.stack[-1]  # type: ignore[attr-defined]
-        if not isinstance(target, _Array | _Dtype):
+        if not isinstance(target, _Array | _Dtype | Record):
             raise _RefusedError(f"the state of a {type(target).__name__}")
         target.fill(state)
 
@@ -179,7 +225,7 @@ class _Unpickler(PythonUnpickler):
         """Call a stand-in (instruction REDUCE); nothing else is callable."""
         arguments = self.stack.pop()  # type: ignore[attr-defined]
         function = self.stack[-1]  # type: ignore[attr-defined]
-        if not any(function is allowed for allowed in _ALLOWED.values()) or not isinstance(arguments, tuple):
+        if not any(function is allowed for allowed in self.names.values()) or not isinstance(arguments, tuple):
             raise _RefusedError(f"a call of a {type(function).__name__}")
         self.stack[-1] = function(*arguments)  # type: ignore[attr-defined]
 
@@ -205,14 +251,15 @@ class _Bounded:
 _SMALL = 1 << 16
 _Unpickler.dispatch[pickle.BYTEARRAY8[0]] = _Unpickler.bytearray8  # type: ignore[assignment]
 _Unpickler.dispatch[pickle.BUILD[0]] = _Unpickler.build  # type: ignore[assignment]
+_Unpickler.dispatch[pickle.NEWOBJ[0]] = _Unpickler.newobj  # type: ignore[assignment]
 _Unpickler.dispatch[pickle.REDUCE[0]] = _Unpickler.reduce  # type: ignore[assignment]
 for _name in _REFUSED:
     _Unpickler.dispatch[getattr(pickle, _name)[0]] = _Unpickler.refuse  # type: ignore[assignment]
 
 
-def _load(file: BinaryIO, where: str, size: int) -> Any:
+def _load(file: BinaryIO, where: str, size: int, names: Names) -> Any:
     try:
-        return _Unpickler(_Bounded(file, size), encoding="latin1").load()
+        return _Unpickler(_Bounded(file, size), names).load()
     except _RefusedError as error:
         raise ArtifactError(
             f"{where} is refused: a pickle may hold containers, text, numbers and arrays, this one asks for {error}.",

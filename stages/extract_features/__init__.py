@@ -1,0 +1,1 @@
+"""``aqa extract-features``: what a video network sees in the segments of a clip."""

@@ -1,0 +1,1 @@
+"""Video networks that turn segments into feature vectors, one file each."""

@@ -1,0 +1,1 @@
+"""``aqa import-features``: other people's features into feature artifacts."""

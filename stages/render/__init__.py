@@ -1,0 +1,1 @@
+"""``aqa render``: poses, and whatever else is worth seeing, drawn over video."""
