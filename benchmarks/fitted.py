@@ -58,7 +58,7 @@ def figures(count: int, *, size: tuple[int, int] = (320, 240), height: float = 1
         for child, parent in COCO_17.edges:
             cv2.line(frame, *(tuple(map(int, points[joint])) for joint in (child, parent)), (90, 90, 90), 4, cv2.LINE_AA)
         for number, point in enumerate(points):
-            cv2.circle(frame, tuple(map(int, point)), int(height / 25), _COLOURS[number], -1, cv2.LINE_AA)
+            cv2.circle(frame, tuple(map(int, point)), int(height / 40), _COLOURS[number], -1, cv2.LINE_AA)
         frames.append(frame)
         joints.append(points)
     found = np.array(joints)
@@ -159,14 +159,14 @@ def _ridge(features: Tensor, wanted: Tensor, *, bias: bool = True) -> tuple[Tens
 def clear_joints(estimator: Any, people: Figures) -> Array:
     """Say for each joint (N, V) whether its peak stands clear in the maps of a top-down estimator.
 
-    Clear means that nothing more than two heat-map bins away comes within a tenth of the peak.  Elsewhere two places compete, and any
-    rounding may choose either.
+    Clear means that nothing more than one heat-map bin, or four SimCC bins, away comes within a tenth of the peak.  Elsewhere two
+    places compete, and any rounding may choose either.
     """
     width, height = estimator.crop.size
     crops = np.zeros((len(people.frames), height, width, 3), dtype=np.uint8)
     topdown.cut(people.frames, people.boxes, estimator.crop, crops)
     maps = [output.numpy() for output in estimator.outputs(crops)]
-    return np.logical_and.reduce([_clear(each, reach=2 if each.ndim == 4 else 16) for each in maps])
+    return np.logical_and.reduce([_clear(each, reach=1 if each.ndim == 4 else 4) for each in maps])
 
 
 def _clear(maps: Array, reach: int) -> Array:
