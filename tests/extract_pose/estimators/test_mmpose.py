@@ -199,8 +199,7 @@ def test_people__are_mmposes_own(rtmo: tuple[Any, Path, list[Array]]) -> None:
         assert np.all(np.diff(people.scores) <= 0)
         assert np.allclose(people.scores, instances.bbox_scores[order], atol=1e-4)
         assert np.abs(people.boxes - instances.bboxes[order]).max(initial=0) <= 0.5
-        # random weights put some joints far outside the image, where a rounding is many pixels
-        assert (np.abs(people.positions - instances.keypoints[order]) <= 0.5).mean() >= 0.9
+        assert np.abs(people.positions - instances.keypoints[order]).max(initial=0) <= 0.5
         assert np.allclose(people.confidence, instances.keypoint_scores[order], atol=1e-3)
 
 
