@@ -7,7 +7,7 @@ the process's exit status in one place, so that scripts on a cluster can tell th
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class AqaError(Exception):
@@ -77,3 +77,8 @@ def unknown_name(what: str, word: str, known: Iterable[str]) -> UsageError:
     guess = nearest(word, names)
     question = f" Did you mean '{guess}'?" if guess else ""
     return UsageError(f"Unknown {what} '{word}'.{question}", hint=f"known: {', '.join(names) or 'none'}")
+
+
+def some(names: Sequence[str]) -> str:
+    """Return the first few names, and how many there are where there are more."""
+    return ", ".join(names[:5]) + (f" … ({len(names)})" if len(names) > 5 else "")

@@ -52,3 +52,23 @@ def write_pose_set(folder: Path, *, skeleton: str = "kinect-20", scored: bool = 
             rows.append((name, values | ({"score": round(50 * quality, 3)} if scored else {})))
     (folder / "manifest.csv").write_text(manifest.from_rows(rows, folder.name).to_csv())
     return [name for name, _ in rows]
+
+
+def write_feature_set(folder: Path, *, views: tuple[str, ...] = ("original", "flip"), dimensions: int = 12) -> list[str]:
+    """Write features of two to four segments, in the first of whose numbers the score shows, and their manifest; return the clips."""
+    rows = []
+    for subject in range(SUBJECTS):
+        for number in range(CLIPS_EACH):
+            random = np.random.default_rng(100 * subject + number)
+            quality = float(random.uniform(0.1, 1))
+            features = random.normal(size=(len(views), 2 + number, dimensions))
+            features[..., :2] = 3 * quality + 0.1 * features[..., :2]
+            name = f"s{subject}/clip-{number}"
+            sampling = {"views": [{"name": view, "frames": None} for view in views]}
+            documents = {"clip": {}, "sampling": sampling, "config": {}, "provenance": {"stage": "extract-features"}}
+            header = Header("features", "extract-features", 1, f"features-{subject}-{number}")
+            store.write(folder / f"{name}.h5", store.Artifact(header, {"features": features.astype(np.float32)}, documents))
+            values: dict[str, manifest.Value] = {"subject": f"s{subject}", "action": ("low", "high")[quality > 0.5], "view": f"v{number}"}
+            rows.append((name, values | {"score": round(50 * quality, 3)}))
+    (folder / "manifest.csv").write_text(manifest.from_rows(rows, folder.name).to_csv())
+    return [name for name, _ in rows]

@@ -34,8 +34,9 @@ def command(
         str | None, typer.Option("--clip-column", help="Its column of ids; default: line numbers.", rich_help_panel=_CSV)
     ] = None,
     poses: Annotated[Path | None, typer.Option("--poses", "-i", help="Folder or merged file of poses.")] = None,
+    features: Annotated[Path | None, typer.Option("--features", help="Folder or merged file of features.")] = None,
     manifest: Annotated[
-        Path | None, typer.Option("--manifest", help="CSV of clips and scores, instead of the one beside the poses.")
+        Path | None, typer.Option("--manifest", help="CSV of clips and scores, instead of the one beside the artifacts.")
     ] = None,
     output: options.OutputOption = None,
     workspace: options.WorkspaceOption = None,
@@ -52,8 +53,8 @@ def command(
 
     settings = resolve(EvaluateConfig, options.layers(config, assignments, {})).config
     if predictions is not None:
-        if dataset or model or poses or manifest:
-            raise UsageError("--predictions is evaluated by itself: --dataset, --model, --poses and --manifest have no part in it.")
+        if dataset or model or poses or features or manifest:
+            raise UsageError("--predictions is evaluated by itself: --dataset, --model, --poses, --features and --manifest have no part.")
         from stages.evaluate import predictions as anybodys
 
         evaluation = anybodys.run(
@@ -68,10 +69,11 @@ def command(
         )
         content = evaluation.figures.to_json() if output is None else evaluation.to_json()
     else:
+        from stages.engine.opening import Places
         from stages.evaluate import stage
 
         run_options = options.run_options(workspace, device=device, dry_run=dry_run)
-        evaluation = stage.run(settings, run_options, dataset=dataset, model=model, poses=poses, manifest=manifest, output=output)
+        evaluation = stage.run(settings, run_options, dataset=dataset, model=model, places=Places(poses, features, manifest), output=output)
         content = evaluation.to_json()
     console.result(content, as_json=as_json, text=_text(evaluation, dry_run=dry_run))
 

@@ -11,7 +11,7 @@ from aqa_cli import console, options
 
 
 def command(
-    dataset: Annotated[str | None, typer.Option("--dataset", help="Pose set to train on; default: the only one.")] = None,
+    dataset: Annotated[str | None, typer.Option("--dataset", help="Set to train on; default: the only one.")] = None,
     method: Annotated[str | None, typer.Option("--method", help="What to train; 'aqa methods' lists them.")] = None,
     where: options.WhereOption = None,
     protocol: Annotated[str | None, typer.Option("--protocol", help="e.g. kimore/5-fold, 70-30, official, leave-one-out.")] = None,
@@ -27,7 +27,11 @@ def command(
     ] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the experiment; default: <data set>-<method>.")] = None,
     poses: Annotated[Path | None, typer.Option("--poses", "-i", help="Folder or merged file of poses.")] = None,
-    manifest: Annotated[Path | None, typer.Option("--manifest", help="CSV of the clips, instead of the one beside the poses.")] = None,
+    features: Annotated[Path | None, typer.Option("--features", help="Folder or merged file of features.")] = None,
+    backbone: Annotated[
+        str | None, typer.Option("--backbone", metavar="NAME", help="Which features of the set; default: the only ones.")
+    ] = None,
+    manifest: Annotated[Path | None, typer.Option("--manifest", help="CSV of the clips, instead of the one beside the artifacts.")] = None,
     workspace: options.WorkspaceOption = None,
     config: options.ConfigOption = None,
     assignments: options.SetOption = None,
@@ -38,6 +42,7 @@ def command(
     shard: options.ShardOption = None,
 ) -> None:
     """Train models on scored clips: every fold of a protocol, every seed."""
+    from stages.engine.opening import Places
     from stages.finetune.config import resolve_finetune
     from stages.finetune.stage import run
 
@@ -53,8 +58,9 @@ def command(
         "select": select,
         "training.epochs": epochs,
         "settings.input.skeleton": skeleton,
+        "settings.features.backbone": backbone,
     }
     run_options = options.run_options(workspace, device=device, resume=resume, overwrite=overwrite, dry_run=dry_run, shard=shard)
     resolved = resolve_finetune(options.layers(config, assignments, flags))
-    folder, summary = run(resolved.config, run_options, name=name, init=init, poses=poses, manifest=manifest)
+    folder, summary = run(resolved.config, run_options, name=name, init=init, places=Places(poses, features, manifest))
     console.summary(summary, folder)

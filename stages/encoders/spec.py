@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from stages.artifacts import store, tree
 from stages.configuration import Config, Layer, resolve
 from stages.encoders.registry import encoder_class
-from stages.engine.records import Records, skeletons_of
+from stages.engine.inputs import skeletons_of
+from stages.engine.records import Records
 from stages.errors import ArtifactError
 from stages.skeletons.input import PoseInput, skeleton_of
 from stages.skeletons.layouts import layout_named

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from stages.arrays import Array
-from stages.skeletons.layouts import Layout
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of N clips.
+
+    Attributes:
+        values: (N, V, S, D, …) V views, the clip itself first; S segments.
+        mask: (N, S), true where a segment is real.
+    """
+
+    values: Tensor
+    mask: Tensor
+
+    def take(self, index: Tensor) -> Features:
+        """Return the clips at ``index``."""
+        return Features(self.values[index], self.mask[index])
+
+    def to(self, device: torch.device) -> Features:
+        """Return the features on ``device``."""
+        return Features(self.values.to(device), self.mask.to(device))
+
+    def mean(self) -> Tensor:
+        """Return the mean over the real segments of the clip itself, (N, D, …)."""
+        own, real = self.values[:, 0], self.mask
+        weight = real.to(own.dtype).view(*real.shape, *[1] * (own.ndim - 2))
+        return (own * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
 
 
 @dataclass(frozen=True)
@@ -19,10 +45,11 @@ class Batch:
 
     Attributes:
         ids: the clips' ids.
-        poses: (N, C, T, V, M), missing joints filled.
+        poses: (N, C, T, V, M), missing joints filled; without elements for methods that consume none.
         mask: (N, T), true where a frame is real; always there.
         target: (N,) transformed target (float score, or long class index); absent for unlabelled clips.
         group: (N,) long index of the clip's action, 0 where there is only one.
+        features: by role.
         partner: a second batch of N clips, clip by clip the partner of this one (another view, an exemplar).
     """
 
@@ -31,6 +58,7 @@ class Batch:
     mask: Tensor
     target: Tensor | None
     group: Tensor
+    features: Mapping[str, Features] = field(default_factory=dict)
     partner: Batch | None = None
 
     def __len__(self) -> int:
@@ -38,9 +66,9 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on ``device``."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
         moved: dict[str, Any] = {name: value.to(device) for name, value in values.items() if isinstance(value, Tensor | Batch)}
-        return replace(self, **moved)
+        return replace(self, **moved, features={role: features.to(device) for role, features in self.features.items()})
 
 
 @dataclass(frozen=True)
@@ -48,7 +76,7 @@ class Clips:
     """All clips of a part (train, validation …), stacked in memory so that a batch is one index operation.
 
     Attributes:
-        as in :class:`Batch`, with N the number of clips; ``layout`` says which joint is where.
+        as in :class:`Batch`, with N the number of clips.
     """
 
     ids: tuple[str, ...]
@@ -56,14 +84,20 @@ class Clips:
     mask: Tensor
     target: Tensor | None
     group: Tensor
-    layout: Layout
+    features: Mapping[str, Features] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def take(self, indices: Sequence[int] | Array) -> Batch:
+    def take(self, indices: Sequence[int] | Array | Tensor) -> Batch:
         """Return the clips at ``indices`` as a batch."""
         index = torch.as_tensor(indices, dtype=torch.long)
         target = None if self.target is None else self.target[index]
         ids = tuple(self.ids[i] for i in index.tolist())
-        return Batch(ids, self.poses[index], self.mask[index], target, self.group[index])
+        features = {role: features.take(index) for role, features in self.features.items()}
+        return Batch(ids, self.poses[index], self.mask[index], target, self.group[index], features)
+
+    def chosen(self, indices: Sequence[int]) -> Clips:
+        """Return the clips at ``indices``."""
+        batch = self.take(indices)
+        return Clips(batch.ids, batch.poses, batch.mask, batch.target, batch.group, batch.features)

@@ -1,9 +1,11 @@
 """The contract of every method.  Two kinds carry them all.
 
 * :class:`Estimator`: fitted in one call (kinematic baselines, SVR, k-NN, probes); its arrays go into the model artifact.
-* :class:`TorchMethod`: a module trained by :mod:`stages.engine.loop`.  It says what it consumes (``inputs``), where its batches
-  come from (``streams``), which parameters each optimiser owns (``optimisers``), what is trained in which order (``phases``) and
-  what one step loses (``step``).  :class:`Pretext` leaves an encoder behind; :class:`Assessor` predicts.
+* :class:`TorchMethod`: a module trained by :mod:`stages.engine.loop`.  It says where its batches come from (``streams``), which
+  parameters each optimiser owns (``optimisers``), what is trained in which order (``phases``) and what one step loses (``step``).
+  :class:`Pretext` leaves an encoder behind; :class:`Assessor` predicts.
+
+Both say which artifacts they take (``consumes``) and how these become tensors (``inputs``).
 
 A loss reaches only the parameters of the optimiser that it is returned for: an adversarial loss returned for a discriminator never
 moves an encoder, without any detaching.
@@ -14,7 +16,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -23,24 +25,13 @@ from torch import Tensor, nn
 from stages.arrays import Array
 from stages.configuration import Config
 from stages.engine.batch import Batch, Clips
+from stages.engine.inputs import FeatureInput, Inputs
 from stages.engine.records import Records
 from stages.engine.streams import Shuffled, Stream
 from stages.engine.training import TrainingConfig
-from stages.skeletons.input import PoseInput
 
 Sets = Mapping[str, Clips]
 """The parts a method may draw from: ``train``, ``unlabelled`` where there is one, or the data sets of a pretraining by name."""
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What a method consumes.
-
-    Attributes:
-        poses: how pose sequences become tensors; None for estimators that take the sequences themselves.
-    """
-
-    poses: PoseInput | None = None
 
 
 @dataclass(frozen=True)
@@ -60,16 +51,54 @@ class Step:
     terms: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-class TorchMethod(nn.Module, ABC):
-    """A method that is trained step by step."""
+class MethodConfig(Config):
+    """Base of every method's own settings."""
 
-    couples_batch: ClassVar[bool] = False
-    """Whether the loss compares clips within a batch: then micro-batches would change it, and incomplete batches are dropped."""
+
+class Method(ABC):
+    """What both kinds say of themselves."""
+
+    SETTINGS: ClassVar[type[MethodConfig]]
 
     uses_encoder: ClassVar[bool] = False
     """Whether the method is built around an encoder, which ``--init`` can bring."""
 
     inputs: Inputs
+
+    @classmethod
+    def consumes(cls, settings: Any) -> tuple[str, ...]:
+        """Return the roles of the artifacts that the method takes: ``poses``, and names of settings that are a ``FeatureInput``."""
+        return ("poses",)
+
+
+def wanted(cls: type[Method], settings: Any) -> dict[str, str | None]:
+    """Return role → name of the features (None for poses), as :func:`stages.engine.opening.open_clips` takes it."""
+    return {role: None if role == "poses" else _feature_input(settings, role).backbone for role in cls.consumes(settings)}
+
+
+def feature_inputs(cls: type[Method], settings: Any, context: Context) -> dict[str, FeatureInput]:
+    """Return role → how features become tensors, with the number of segments that the training clips have."""
+    return {
+        role: _feature_input(settings, role).model_copy(update={"segments": context.features[role][0]})
+        for role in cls.consumes(settings)
+        if role != "poses"
+    }
+
+
+def _feature_input(settings: Any, role: str) -> FeatureInput:
+    chosen = getattr(settings, role)
+    assert isinstance(chosen, FeatureInput)
+    return chosen
+
+
+class TorchMethod(nn.Module, Method):
+    """A method that is trained step by step."""
+
+    couples_batch: ClassVar[bool] = False
+    """Whether the loss compares clips within a batch: then micro-batches would change it, and incomplete batches are dropped."""
+
+    def measure(self, train: Clips) -> None:
+        """Take statistics of the training clips into buffers; called once, before the training."""
 
     def phases(self) -> tuple[Phase, ...]:
         """Return what is trained in which order."""
@@ -111,38 +140,57 @@ class Assessor(TorchMethod):
         """Return ``value`` (N,) in transformed units, or ``scores`` (N, classes), and anything else worth keeping (N, …)."""
 
 
-class Estimator(Protocol):
+class Estimator(Method):
     """A method that is fitted in one call.  Values are in transformed units, like a :class:`TorchMethod`'s."""
 
-    uses_encoder: ClassVar[bool]
-    inputs: Inputs
-
+    @abstractmethod
     def fit(self, train: Records, target: Array, groups: Array, classes: int, seed: int) -> None:
         """Fit on the training records; ``groups`` name whom inner cross-validation keeps together; ``classes`` is 0 for scores."""
 
+    @abstractmethod
     def predict(self, records: Records) -> dict[str, Array]:
         """Return ``value`` (N,) or ``scores`` (N, classes)."""
 
+    @abstractmethod
     def arrays(self) -> dict[str, Array]:
         """Return everything that :meth:`restore` needs."""
 
+    @abstractmethod
     def restore(self, arrays: Mapping[str, Array]) -> None:
         """Take over what a model artifact holds."""
 
 
-class MethodConfig(Config):
-    """Base of every method's own settings."""
-
-
 @dataclass(frozen=True)
 class Context:
-    """What a method is built for: decided by the data, not by the user."""
+    """What a method is built for: decided by the data, not by the user.
 
-    skeleton: str
-    channels: int
-    people: int
+    Attributes:
+        skeleton: the layout of the poses; empty without poses.
+        channels: C of the poses.
+        people: M.
+        classes: of levels and actions; 0 for scores.
+        groups: actions (or whatever tells clips apart) that the targets know.
+        features: role → sizes (S, D, …) of a clip's features.
+    """
+
+    skeleton: str = ""
+    channels: int = 0
+    people: int = 1
     classes: int = 0
     groups: int = 1
+    features: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the context as a model artifact stores it."""
+        stored = {"skeleton": self.skeleton, "channels": self.channels, "people": self.people, "classes": self.classes}
+        sizes = {"features": {role: list(size) for role, size in self.features.items()}} if self.features else {}
+        return {**stored, "groups": self.groups, **sizes}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Context:
+        """Undo :meth:`to_json`."""
+        sizes = {role: tuple(size) for role, size in document.get("features", {}).items()}
+        return cls(**{**document, "features": sizes})
 
 
 def as_numpy(values: Tensor) -> Array:

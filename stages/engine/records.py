@@ -1,137 +1,206 @@
-"""Clips as they lie in the workspace: manifest rows with their pose sequences, selected, loaded once, and made into tensors."""
+"""Clips as they lie in the workspace: manifest rows with the artifacts that a method consumes, selected and loaded once.
+
+A role says what a method takes an artifact for: ``poses``, or the name of the method's setting that chooses features.
+V views, S segments, D feature dimensions.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 
+from stages.arrays import Array
 from stages.artifacts.collection import Collection
 from stages.artifacts.fingerprint import combine, of_value
 from stages.artifacts.provenance import of_inputs
+from stages.artifacts.store import Artifact
 from stages.datasets import manifest as manifests
 from stages.datasets.manifest import Manifest, Row
-from stages.engine.batch import Clips
-from stages.engine.options import RunOptions
 from stages.errors import ArtifactError, UsageError
 from stages.skeletons import poses as pose_io
-from stages.skeletons.input import PoseInput, prepare, skeleton_of
-from stages.skeletons.layouts import layout_named
 from stages.skeletons.poses import PoseSequence
-from stages.workspace import only_one
+
+POSES = "poses"
+"""The role of poses; every other role is one of features."""
+MAKERS = {
+    "poses": "aqa extract-pose VIDEOS, or aqa import-poses --dataset NAME --data-root DIR",
+    "features": "aqa extract-features VIDEOS, or aqa import-features FILES",
+}
+"""Kind of artifact → what makes it."""
+
+
+@dataclass(frozen=True)
+class FeatureClip:
+    """What a backbone saw of one clip.
+
+    Attributes:
+        clip: the clip's id.
+        values: (V, S, D, …) float32.
+        views: the names of the views; the first is the clip itself.
+    """
+
+    clip: str
+    values: Array
+    views: tuple[str, ...]
+
+    def view(self, name: str) -> Array:
+        """Return the features (S, D, …) of one view.
+
+        Raises:
+            ArtifactError: the clip has no such view.
+        """
+        if name not in self.views:
+            raise ArtifactError(
+                f"{self.clip} has no view '{name}'; it has {', '.join(self.views)}.",
+                hint=f"aqa extract-features … --views {','.join(self.views)},{name}",
+            )
+        return np.asarray(self.values[self.views.index(name)])
 
 
 @dataclass(frozen=True)
 class Record:
-    """One clip: its manifest row and its poses."""
+    """One clip: its manifest row and what was made of its video, by role."""
 
     row: Row
-    poses: PoseSequence
+    artifacts: Mapping[str, PoseSequence | FeatureClip]
 
     @property
     def clip(self) -> str:
         """The clip's id."""
         return self.row.clip
 
+    @property
+    def poses(self) -> PoseSequence:
+        """The poses; only there for methods that consume them."""
+        poses = self.artifacts[POSES]
+        assert isinstance(poses, PoseSequence)
+        return poses
+
+    def features(self, role: str = "features") -> FeatureClip:
+        """Return the features of a role that the method consumes."""
+        features = self.artifacts[role]
+        assert isinstance(features, FeatureClip)
+        return features
+
 
 Records = Sequence[Record]
 
 
-class PoseSet:
-    """A set of pose artifacts with its manifest.
+class ClipSet:
+    """A data set's clips with the artifacts of every role that is asked for.
 
     Args:
-        collection: the artifacts.
-        manifest: the rows to use; None takes the manifest that lies beside the artifacts, or bare ids where there is none.
         name: the set's name.
+        collections: role → artifacts.
+        manifest: the rows to use; None takes the manifest that lies beside the artifacts, or bare ids where there is none.
     """
 
-    def __init__(self, collection: Collection, manifest: Manifest | None, name: str) -> None:
-        self.collection, self.name = collection, name
-        if not collection.ids:
-            raise ArtifactError(f"{collection.path} holds no pose artifacts.", hint="aqa import-poses --help")
-        if manifest is None:
-            text = collection.manifest_text()
-            bare: list[tuple[str, dict[str, manifests.Value]]] = [(clip, {}) for clip in collection.ids]
-            manifest = manifests.parse(text, f"the manifest of {name}") if text else manifests.from_rows(bare, name)
-        self.manifest = manifest
+    def __init__(self, name: str, collections: Mapping[str, Collection], manifest: Manifest | None = None) -> None:
+        self.name, self.collections = name, dict(collections)
+        for collection in self.collections.values():
+            if not collection.ids:
+                raise ArtifactError(f"{collection.path} holds no artifacts of {collection.kind}.", hint=MAKERS[collection.kind])
+        self.manifest = manifest if manifest is not None else _beside(name, self.collections)
         self._cache: dict[str, Record] = {}
-        self._fingerprints: dict[str, str] = {}
-        self._lineage: dict[str, object] = {}
+        self._fingerprints: dict[tuple[str, str], str] = {}
+        self._lineage: dict[tuple[str, str], Any] = {}
+        self._first: dict[str, FeatureClip] = {}
 
-    def without_poses(self) -> list[str]:
-        """Return the clips of the manifest that have no pose artifact."""
-        there = set(self.collection.ids)
-        return [clip for clip in self.manifest.clips if clip not in there]
+    def absent(self) -> dict[str, list[str]]:
+        """Return the clips of the manifest that lack an artifact, by role."""
+        there = {role: set(collection.ids) for role, collection in self.collections.items()}
+        return {role: [clip for clip in self.manifest.clips if clip not in ids] for role, ids in there.items()}
+
+    def usable(self, manifest: Manifest) -> Manifest:
+        """Return the rows of ``manifest`` that have an artifact of every role."""
+        lacking = {clip for clips in self.absent().values() for clip in clips}
+        return manifest.keep(lambda row: row.clip not in lacking)
 
     def load(self, clips: Sequence[str]) -> list[Record]:
-        """Return the records of ``clips``, reading each artifact once."""
+        """Return the records of ``clips``, reading each artifact once.
+
+        Raises:
+            ArtifactError: a clip is absent or damaged, or its features have other dimensions than those of the clips before.
+        """
         rows = self.manifest.by_clip()
         for clip in clips:
             if clip not in self._cache:
-                artifact = self.collection.read(clip)
-                poses = pose_io.from_artifact(artifact, f"{self.name}:{clip}")
-                self._cache[clip] = Record(rows[clip], poses)
-                self._fingerprints[clip] = artifact.header.fingerprint
-                self._lineage[clip] = artifact.documents["provenance"]
+                self._cache[clip] = Record(rows[clip], {role: self._read(role, clip) for role in self.collections})
         return [self._cache[clip] for clip in clips]
 
     def fingerprint(self, clips: Sequence[str]) -> str:
         """Return the fingerprint of these clips: their artifacts and their rows."""
         rows = self.manifest.by_clip()
         parts = []
-        for clip in clips:
-            if clip not in self._fingerprints:
-                self._fingerprints[clip] = self.collection.header(clip).fingerprint
-            parts.append((clip, self._fingerprints[clip]))
+        for role, collection in self.collections.items():
+            for clip in clips:
+                if (role, clip) not in self._fingerprints:
+                    self._fingerprints[role, clip] = collection.header(clip).fingerprint
+                parts.append((clip if role == POSES else f"{role}:{clip}", self._fingerprints[role, clip]))
         values = [{"clip": clip, **{k: v for k, v in rows[clip].values.items() if v is not None}} for clip in sorted(clips)]
         return combine([*parts, ("manifest", of_value(values))])
 
-    def lineage(self, clips: Sequence[str]) -> dict[str, object]:
-        """Return the provenance entry of these clips."""
+    def lineage(self, clips: Sequence[str]) -> list[dict[str, Any]]:
+        """Return the provenance entries of these clips, one per role."""
         self.load(clips)
-        return of_inputs("poses", ((clip, self._fingerprints[clip], self._lineage[clip]) for clip in clips))  # type: ignore[misc]
+        return [
+            of_inputs(role, ((clip, self._fingerprints[role, clip], self._lineage[role, clip]) for clip in clips))
+            for role in self.collections
+        ]
 
-
-def open_poses(dataset: str | None, options: RunOptions, poses: Path | None, manifest: Path | None) -> tuple[PoseSet, str]:
-    """Return the pose set to work on and its name; with nothing named, the only one in the workspace."""
-    workspace = options.workspace
-    if poses is None:
-        name = dataset or only_one("pose set", workspace.pose_sets(), "--dataset NAME", "aqa import-poses --dataset NAME --data-root DIR")
-        poses = workspace.pose_set(name)
-        if not poses.exists():
-            known = ", ".join(workspace.pose_sets()) or "none"
-            raise UsageError(
-                f"There are no poses of '{name}' in {workspace.root} (there: {known}).",
-                hint=f"aqa import-poses --dataset {name} --data-root DIR",
+    def _read(self, role: str, clip: str) -> PoseSequence | FeatureClip:
+        artifact = self.collections[role].read(clip)
+        self._fingerprints[role, clip] = artifact.header.fingerprint
+        self._lineage[role, clip] = artifact.documents["provenance"]
+        if role == POSES:
+            return pose_io.from_artifact(artifact, f"{self.name}:{clip}")
+        found = _features(artifact, clip)
+        first = self._first.setdefault(role, found)
+        if first.values.shape[2:] != found.values.shape[2:]:
+            one, other = (" × ".join(map(str, each.values.shape[2:])) for each in (first, found))
+            path = self.collections[role].path
+            raise ArtifactError(
+                f"The clips of {path} have features of different dimensions: {first.clip} has {one}, {clip} has {other}.",
+                hint="one set must come from one network",
             )
-    else:
-        name = dataset or poses.stem
-    rows = manifests.read(manifest) if manifest else None
-    return PoseSet(Collection(poses, "poses"), rows, name), name
+        return found
 
 
-def skeletons_of(records: Records) -> set[str]:
-    """Return the names of the layouts that occur."""
-    return {record.poses.layout.name for record in records}
+def _features(artifact: Artifact, clip: str) -> FeatureClip:
+    values = artifact.arrays["features"].astype(np.float32)
+    named = tuple(str(view["name"]) for view in artifact.documents["sampling"].get("views", ()))
+    return FeatureClip(clip, values, named or tuple(f"view-{number}" for number in range(len(values))))
 
 
-def to_clips(records: Records, settings: PoseInput, target: torch.Tensor | None = None, group: torch.Tensor | None = None) -> Clips:
-    """Prepare every record and stack them; see :class:`stages.engine.batch.Clips`.
+def _beside(name: str, collections: Mapping[str, Collection]) -> Manifest:
+    """Return the manifest beside the artifacts.
 
     Raises:
-        ArtifactError: 2-D and 3-D poses are mixed.
-        UsageError: several skeletons are mixed, and none was chosen to convert to.
+        UsageError: those of two roles contradict each other.
     """
-    axes = {record.poses.positions.shape[3] for record in records}
-    if len(axes) > 1:
-        raise ArtifactError("The clips mix 2-D and 3-D poses.", hint="select one kind with --where")
-    layout = layout_named(skeleton_of(settings, skeletons_of(records)))
-    prepared = [prepare(record.poses, settings) for record in records]
-    positions = torch.from_numpy(np.stack([positions for positions, _ in prepared]))
-    mask = torch.from_numpy(np.stack([mask for _, mask in prepared]))
-    groups = torch.zeros(len(records), dtype=torch.long) if group is None else group
-    return Clips(tuple(record.clip for record in records), positions, mask, target, groups, layout)
+    found: Manifest | None = None
+    source = ""
+    for role, collection in collections.items():
+        text = collection.manifest_text()
+        if not text:
+            continue
+        manifest = manifests.parse(text, f"the manifest of {name}")
+        if found is not None:
+            _check_equal(found, manifest, source, role)
+        else:
+            found, source = manifest, role
+    bare: list[tuple[str, dict[str, manifests.Value]]] = [(clip, {}) for clip in next(iter(collections.values())).ids]
+    return found if found is not None else manifests.from_rows(bare, name)
+
+
+def _check_equal(one: Manifest, other: Manifest, role: str, other_role: str) -> None:
+    rows, shared = other.by_clip(), set(one.columns) & set(other.columns)
+    for clip, row in one.by_clip().items():
+        if clip in rows and (differing := [column for column in shared if row.values.get(column) != rows[clip].values.get(column)]):
+            raise UsageError(
+                f"The manifests beside the {role} and the {other_role} differ: of {clip}, in {', '.join(sorted(differing))}.",
+                hint="give the one that holds: --manifest FILE",
+            )

@@ -6,6 +6,7 @@ Whole data sets lie in memory, so there are no worker processes: drawing a batch
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -53,7 +54,7 @@ class Shuffled:
         if self.partner is None:
             return batch
         chosen = self.partner(indices, generator("partner", seed, epoch, step))
-        return Batch(batch.ids, batch.poses, batch.mask, batch.target, batch.group, self.clips.take(chosen))
+        return replace(batch, partner=self.clips.take(chosen))
 
 
 def same_group(clips: Clips) -> Choose:

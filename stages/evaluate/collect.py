@@ -12,16 +12,20 @@ import numpy as np
 import torch
 
 from stages.arrays import Array
+from stages.artifacts import store
 from stages.artifacts.provenance import of_inputs
-from stages.configuration import differing_keys
+from stages.configuration import Layer, differing_keys, resolve
 from stages.datasets.splits import group_of
 from stages.engine import device as devices
+from stages.engine.method import wanted
+from stages.engine.opening import Places, open_clips
 from stages.engine.options import RunOptions
-from stages.engine.records import PoseSet, Record, open_poses
+from stages.engine.records import ClipSet, Record
 from stages.engine.targets import Target, group_name, has_target
-from stages.errors import ArtifactError, UsageError, unknown_name
+from stages.errors import ArtifactError, UsageError, some, unknown_name
 from stages.evaluate.evaluation import Curves
 from stages.evaluate.table import ONE_GROUP, Table, in_order
+from stages.finetune.methods.registry import method_class
 from stages.finetune.model import Model
 from stages.finetune.stage import INDEX
 from stages.workspace import only_one
@@ -75,7 +79,7 @@ def experiment(options: RunOptions, dataset: str | None, model: str | None) -> t
     return name, indices[name]
 
 
-def collect(name: str, index: Mapping[str, Any], options: RunOptions, poses: Path | None, manifest: Path | None) -> Collected:
+def collect(name: str, index: Mapping[str, Any], options: RunOptions, places: Places | None = None) -> Collected:
     """Predict every test clip with every seed's model.
 
     Raises:
@@ -91,7 +95,7 @@ def collect(name: str, index: Mapping[str, Any], options: RunOptions, poses: Pat
             f"{len(missing)} of {len(entries)} models of '{name}' are missing: {', '.join(missing[:8])}{more}.",
             hint="run the same 'aqa finetune' again; it trains just those",
         )
-    data, _ = open_poses(index["dataset"], options, poses, manifest)
+    data = _clips_of(folder / entries[0]["file"], index["dataset"], options, places)
     device = devices.choose(options.device)
     members: list[_Member] = []
     rows: dict[str, dict[str, Any]] = {}
@@ -106,7 +110,7 @@ def collect(name: str, index: Mapping[str, Any], options: RunOptions, poses: Pat
     seeds = tuple(dict.fromkeys(str(entry["seed"]) for entry in entries))
     table = _table(rows, seeds, members[0].target)
     lineage = of_inputs("models", ((member.id, member.fingerprint, member.documents["provenance"]) for member in members))
-    return Collected(table, _facts(index, members, seeds, table), [lineage, data.lineage(sorted(rows))], _curves(members))
+    return Collected(table, _facts(index, members, seeds, table), [lineage, *data.lineage(sorted(rows))], _curves(members))
 
 
 def _read_index(path: Path) -> dict[str, Any]:
@@ -124,22 +128,30 @@ def _folded(name: str) -> str:
     return name.lower().replace("-", "").replace("_", "")
 
 
-def _tested(model: Model, data: PoseSet, name: str) -> list[Record]:
+def _clips_of(model: Path, dataset: str, options: RunOptions, places: Places | None) -> ClipSet:
+    """Open the artifacts that the models of an experiment take."""
+    said = store.read_document(model, "method")
+    cls = method_class(said["name"])
+    settings = resolve(cls.SETTINGS, [Layer("model", dict(said["settings"]))]).config
+    return open_clips(dataset, wanted(cls, settings), options, places)
+
+
+def _tested(model: Model, data: ClipSet, name: str) -> list[Record]:
     """Return the model's test clips."""
     clips = model.documents["data"]["test"]
     rows = data.manifest.by_clip()
-    without = set(data.without_poses())
-    gone = [clip for clip in clips if clip not in rows or clip in without]
-    if gone:
-        raise ArtifactError(
-            f"{len(gone)} of the clips that '{name}' was to be tested on are not in {data.collection.path}: {_some(gone)}.",
-            hint="give the poses and the manifest that it was trained with (--poses, --manifest)",
-        )
+    for role, lacking in data.absent().items():
+        without = set(lacking)
+        if gone := [clip for clip in clips if clip not in rows or clip in without]:
+            raise ArtifactError(
+                f"{len(gone)} of the clips that '{name}' was to be tested on are not in {data.collections[role].path}: {some(gone)}.",
+                hint=f"give the {role} and the manifest that it was trained with (--{role}, --manifest)",
+            )
     config = model.target.config
     unlabelled = [clip for clip in clips if not has_target(rows[clip], config)]
     if unlabelled:
         raise ArtifactError(
-            f"{len(unlabelled)} of the clips that '{name}' was to be tested on have no {config.resolved_column}: {_some(unlabelled)}.",
+            f"{len(unlabelled)} of the clips that '{name}' was to be tested on have no {config.resolved_column}: {some(unlabelled)}.",
             hint="give the manifest that it was trained with: --manifest FILE",
         )
     return data.load(clips)
@@ -151,7 +163,7 @@ def _add(rows: dict[str, dict[str, Any]], model: Model, records: list[Record], e
     odd = [record.clip for record, value in zip(records, predicted, strict=True) if not np.isfinite(value)]
     if odd:
         raise ArtifactError(
-            f"The model {entry['id']} predicts what is no number for {len(odd)} clip(s): {_some(odd)}.",
+            f"The model {entry['id']} predicts what is no number for {len(odd)} clip(s): {some(odd)}.",
             hint="its training diverged: train it again with a lower learning rate",
         )
     for record, value in zip(records, predicted, strict=True):
@@ -253,7 +265,3 @@ def _check_same_settings(name: str, members: Sequence[_Member]) -> None:
 
 def _settings(member: _Member) -> dict[str, Any]:
     return {key: value for key, value in member.documents["config"].items() if key not in ("seed", "fold")}
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (f" … ({len(names)})" if len(names) > 5 else "")

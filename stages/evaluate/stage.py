@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from stages.artifacts.provenance import provenance
+from stages.engine.opening import Places
 from stages.engine.options import RunOptions
 from stages.evaluate import figures, write
 from stages.evaluate.collect import collect, experiment
@@ -18,8 +19,7 @@ def run(
     *,
     dataset: str | None = None,
     model: str | None = None,
-    poses: Path | None = None,
-    manifest: Path | None = None,
+    places: Places | None = None,
     output: Path | None = None,
 ) -> Evaluation:
     """Evaluate one experiment on the clips that each of its models did not train on.
@@ -29,12 +29,11 @@ def run(
         options: where and how to run.
         dataset: only experiments on this data set are considered.
         model: the experiment's name; by default the only one.
-        poses: a folder or merged file of pose artifacts, instead of the workspace's.
-        manifest: a manifest to use instead of the one beside the poses.
+        places: paths to use instead of the workspace's sets.
         output: folder to write to.
     """
     name, index = experiment(options, dataset, model)
-    found = collect(name, index, options, poses, manifest)
+    found = collect(name, index, options, places)
     document = config.model_dump(mode="json")
     evaluation = Evaluation(
         name=name,

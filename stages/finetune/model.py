@@ -14,9 +14,10 @@ from stages.arrays import Array
 from stages.artifacts import store, tree
 from stages.configuration import Layer, resolve
 from stages.encoders.spec import EncoderSpec
-from stages.engine.batch import Batch, Clips
+from stages.engine.batch import Batch, Clips, Features
+from stages.engine.inputs import to_clips
 from stages.engine.method import Assessor, Context, Estimator, MethodConfig, as_numpy
-from stages.engine.records import Records, to_clips
+from stages.engine.records import Records
 from stages.engine.targets import Target
 from stages.finetune.methods.registry import method_class
 
@@ -45,7 +46,7 @@ class Model:
         artifact = store.read(path, "model")
         document = artifact.documents["method"]
         reference: Batch | None = None
-        method = build(document["name"], document["settings"], Context(**document["context"]), artifact.documents.get("encoder"))
+        method = build(document["name"], document["settings"], Context.from_json(document["context"]), artifact.documents.get("encoder"))
         if isinstance(method, torch.nn.Module):
             method.load_state_dict(tree.weights_from_arrays(artifact.arrays, method.state_dict(), str(path)))
             method.eval()
@@ -68,8 +69,7 @@ class Model:
             and whatever else the method says.
         """
         if isinstance(self.method, Assessor):
-            assert self.method.inputs.poses is not None
-            prepared = clips if clips is not None else to_clips(records, self.method.inputs.poses)
+            prepared = clips if clips is not None else to_clips(records, self.method.inputs)
             raw = predict_clips(self.method, prepared, device or torch.device("cpu"), self.reference)
         else:
             raw = dict(self.method.predict(records))
@@ -83,10 +83,15 @@ def build(name: str, settings: Mapping[str, Any], context: Context, encoder: Map
     """Build a method from what an artifact says of it."""
     cls = method_class(name)
     config: MethodConfig = resolve(cls.SETTINGS, [Layer("model", dict(settings))]).config
+    return construct(cls, config, context, EncoderSpec.from_json(encoder) if encoder is not None else None)
+
+
+def construct(cls: Any, settings: MethodConfig, context: Context, encoder: EncoderSpec | None) -> Any:
+    """Build a method, around an encoder where it uses one."""
     if cls.uses_encoder:
         assert encoder is not None
-        return cls(config, context, EncoderSpec.from_json(encoder))
-    return cls(config)
+        return cls(settings, context, encoder)
+    return cls(settings, context)
 
 
 @torch.no_grad()
@@ -119,11 +124,16 @@ def reference_arrays(reference: Batch | None) -> dict[str, Array]:
         return {}
     assert reference.target is not None
     values = {"poses": reference.poses, "mask": reference.mask.to(torch.uint8), "target": reference.target, "group": reference.group}
+    for role, features in reference.features.items():
+        values |= {f"features/{role}/values": features.values, f"features/{role}/mask": features.mask.to(torch.uint8)}
     return {f"reference/{name}": value.numpy() for name, value in values.items()}
 
 
 def _reference_from(arrays: Mapping[str, Array], clips: list[str]) -> Batch | None:
     if not clips:
         return None
-    found = {name: torch.from_numpy(arrays[f"reference/{name}"].copy()) for name in ("poses", "mask", "target", "group")}
-    return Batch(tuple(clips), found["poses"], found["mask"].bool(), found["target"], found["group"])
+    prefix = "reference/"
+    found = {name.removeprefix(prefix): torch.from_numpy(array.copy()) for name, array in arrays.items() if name.startswith(prefix)}
+    roles = {name.split("/")[1] for name in found if name.startswith("features/")}
+    features = {role: Features(found[f"features/{role}/values"], found[f"features/{role}/mask"].bool()) for role in sorted(roles)}
+    return Batch(tuple(clips), found["poses"], found["mask"].bool(), found["target"], found["group"], features)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,15 @@ from stages.engine import device as devices
 from stages.engine import loop, plan
 from stages.engine.batch import Clips
 from stages.engine.checkpoint import Checkpoint
-from stages.engine.method import Pretext
+from stages.engine.inputs import to_clips
+from stages.engine.method import Pretext, wanted
+from stages.engine.opening import Places, open_clips
 from stages.engine.options import RunOptions
-from stages.engine.records import PoseSet, Record, open_poses, to_clips
+from stages.engine.records import ClipSet, Record
 from stages.engine.seeding import seed_of
 from stages.errors import ArtifactError, UsageError
 from stages.pretrain.config import STAGE, VERSION, PretrainConfig
 from stages.pretrain.methods.registry import method_class
-from stages.workspace import only_one
 
 VALIDATION_BATCH = 64
 
@@ -78,10 +79,10 @@ class _Pretraining:
         self, config: PretrainConfig, options: RunOptions, name: str | None, init: Path | None, poses: Sequence[Path], output: Path | None
     ) -> None:
         self.options = options
-        self.sets = _open_sets(config, options, poses)
-        self.config = config.model_copy(update={"dataset": tuple(self.sets)})
         self.cls = method_class(config.method)
-        self.settings = resolve_settings(self.cls, config)
+        self.settings = resolve(self.cls.SETTINGS, [Layer("settings", config.settings)]).config
+        self.sets = _open_sets(config, wanted(self.cls, self.settings), options, poses)
+        self.config = config.model_copy(update={"dataset": tuple(self.sets)})
         self.init = PretrainedEncoder.read(init) if init else None
         self.name = name or config.method
         default = options.workspace.encoders / (self.name if config.protocol else f"{self.name}.h5")
@@ -114,9 +115,9 @@ class _Pretraining:
         method = loop.initialise(build, self.config.seed)
         assert isinstance(method, Pretext)
         device = devices.choose(self.options.device)
-        sets = {name: _clips(records, spec) for name, records in train.items()}
-        sets["train"] = _clips(everything, spec) if len(train) > 1 else next(iter(sets.values()))
-        validation = _clips(held_out, spec) if held_out else None
+        sets = {name: to_clips(records, method.inputs) for name, records in train.items()}
+        sets["train"] = to_clips(everything, method.inputs) if len(train) > 1 else next(iter(sets.values()))
+        validation = to_clips(held_out, method.inputs) if held_out else None
         setting = loop.Setting(
             seed=self.config.seed,
             device=device,
@@ -138,7 +139,7 @@ class _Pretraining:
         setting.checkpoint.remove()
 
     def _write(self, part: Part, item: plan.Item, method: Pretext, spec: EncoderSpec, training: dict[str, Any]) -> None:
-        inputs = [self.sets[name].lineage(clips) for name, clips in part.clips.items()]
+        inputs = [entry for name, clips in part.clips.items() for entry in self.sets[name].lineage(clips)]
         if self.init:
             made_by = [{"count": 1, "provenance": self.init.provenance}]
             inputs.append({"role": "encoder", "fingerprint": self.init.fingerprint, "made_by": made_by})
@@ -159,7 +160,7 @@ class _Pretraining:
             raise UsageError("A pretraining inside a protocol takes one data set.", hint="--dataset NAME once")
         (name, manifest), data = next(iter(usable.items())), next(iter(self.sets.values()))
         found = protocols.folds(data.manifest, self.config.protocol, self.config.split_seed, manifest.clips)
-        return [Part(fold.name, self.target / f"{fold.name}.h5", {name: fold.train}) for fold in found]
+        return [Part(fold.name, self.target / f"{fold.name}.h5", {name: (*fold.train, *fold.unlabelled)}) for fold in found]
 
     def _records(self, part: Part) -> tuple[dict[str, list[Record]], list[Record]]:
         train: dict[str, list[Record]] = {}
@@ -173,27 +174,17 @@ class _Pretraining:
         return train, held_out
 
 
-def resolve_settings(cls: Any, config: PretrainConfig) -> Any:
-    """Return the method's settings of a resolved configuration."""
-    return resolve(cls.SETTINGS, [Layer("settings", config.settings)]).config
-
-
-def _open_sets(config: PretrainConfig, options: RunOptions, poses: Sequence[Path]) -> dict[str, PoseSet]:
+def _open_sets(config: PretrainConfig, roles: Mapping[str, str | None], options: RunOptions, poses: Sequence[Path]) -> dict[str, ClipSet]:
     if poses:
-        opened = [open_poses(None, options, path, None) for path in poses]
+        opened = [open_clips(None, roles, options, Places(poses=path)) for path in poses]
     else:
-        names = config.dataset or (
-            only_one("pose set", options.workspace.pose_sets(), "--dataset NAME", "aqa import-poses --dataset NAME --data-root DIR"),
-        )
-        opened = [open_poses(name, options, None, None) for name in names]
-    return {name: data for data, name in opened}
+        opened = [open_clips(name, roles, options) for name in config.dataset or (None,)]
+    return {data.name: data for data in opened}
 
 
-def _usable(data: PoseSet, config: PretrainConfig, options: RunOptions) -> Manifest:
-    """Return the clips that may be pretrained on: selected, with poses, and not set aside for testing."""
-    manifest = data.manifest.where(config.where)
-    missing = set(data.without_poses())
-    manifest = manifest.keep(lambda row: row.clip not in missing)
+def _usable(data: ClipSet, config: PretrainConfig, options: RunOptions) -> Manifest:
+    """Return the clips that may be pretrained on: selected, with every artifact, and not set aside for testing."""
+    manifest = data.usable(data.manifest.where(config.where))
     if not config.test_clips and config.protocol is None and "split" in manifest.columns:
         kept = manifest.keep(lambda row: row.text("split") != "test")
         if len(kept) < len(manifest):
@@ -202,10 +193,6 @@ def _usable(data: PoseSet, config: PretrainConfig, options: RunOptions) -> Manif
     if not len(manifest):
         raise ArtifactError(f"No clip of {data.name} can be pretrained on.", hint="check --where, and the manifest's split column")
     return manifest
-
-
-def _clips(records: Sequence[Record], spec: EncoderSpec) -> Clips:
-    return to_clips(records, spec.input)
 
 
 def _pretext_loss(method: Pretext, clips: Clips | None, device: torch.device) -> float:

@@ -163,7 +163,7 @@ def test_finetune__an_empty_folder(aqa, tmp_path: Path, workspace: Path) -> None
     (tmp_path / "nothing").mkdir()
     code, _, err = aqa("finetune", "--poses", tmp_path / "nothing")
     assert code == 3
-    assert "holds no pose artifacts" in err
+    assert "holds no artifacts of poses" in err
 
 
 def test_finetune__duplicate_clips_in_the_manifest(aqa, poses: Path) -> None:

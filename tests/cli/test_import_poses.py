@@ -12,7 +12,8 @@ import pytest
 
 from stages.artifacts import store
 from stages.artifacts.collection import Collection
-from stages.engine.records import PoseSet, skeletons_of, to_clips
+from stages.engine.inputs import Inputs, skeletons_of, to_clips
+from stages.engine.records import ClipSet
 from stages.errors import UsageError
 from stages.skeletons.input import PoseInput, skeleton_of
 from tests.skeletons.importers.files import COCO, generic_text, ntu_text, openpose_frame, person, trc_text, with_confidence
@@ -282,8 +283,8 @@ def test_mixed_skeletons__records_refuse_until_told_which(aqa, workspace, tmp_pa
     root = _ntu(tmp_path / "mix", "S001C001P001R001A001")
     (root / "walk.trc").write_text(trc_text(list(COCO), np.random.default_rng(0).normal(size=(4, 17, 3))))
     aqa("import-poses", root)
-    poses = PoseSet(Collection(workspace / "poses/mix", "poses"), None, "mix")
+    poses = ClipSet("mix", {"poses": Collection(workspace / "poses/mix", "poses")})
     records = poses.load(poses.manifest.clips)
     with pytest.raises(UsageError, match="The clips have different skeletons: coco-17, kinect-25"):
         skeleton_of(PoseInput(), skeletons_of(records))
-    assert to_clips(records, PoseInput(frames=4, skeleton="coco-17")).poses.shape == (2, 3, 4, 17, 1)
+    assert to_clips(records, Inputs(PoseInput(frames=4, skeleton="coco-17"))).poses.shape == (2, 3, 4, 17, 1)

@@ -12,7 +12,6 @@ from stages.engine.batch import Batch, Clips
 from stages.engine.method import Assessor, Phase, Sets, Step, TorchMethod
 from stages.engine.streams import Shuffled, Stream, same_group
 from stages.engine.training import TrainingConfig
-from stages.skeletons.layouts import COCO_17
 
 FRAMES = 6
 
@@ -25,7 +24,7 @@ def clips(count: int = 24, seed: int = 0, *, labelled: bool = True) -> Clips:
     poses[:, 1] += height[:, None, None, None]
     target = poses[:, 1].mean(dim=(1, 2, 3)) if labelled else None
     ids = tuple(f"clip-{seed}-{number}" for number in range(count))
-    return Clips(ids, poses, torch.ones(count, FRAMES, dtype=torch.bool), target, torch.arange(count) % 3, COCO_17)
+    return Clips(ids, poses, torch.ones(count, FRAMES, dtype=torch.bool), target, torch.arange(count) % 3)
 
 
 def mean_pose(batch: Batch) -> Tensor:

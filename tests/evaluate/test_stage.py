@@ -14,6 +14,7 @@ import torch
 
 from stages.artifacts import store
 from stages.configuration import Layer
+from stages.engine.opening import Places, open_clips
 from stages.engine.options import RunOptions
 from stages.errors import ArtifactError, UsageError
 from stages.evaluate import stage
@@ -79,7 +80,7 @@ def test_run__predicts_every_clip_with_the_models_that_did_not_see_it(root: Path
         model = Model.read(root / f"models/{evaluation.name}/{table.folds[number]}/1.h5")
         assert clip in model.documents["data"]["test"]
         assert clip not in model.documents["training"]["clips"]
-        records = finetune.open_poses("arms", _options(root), None, None)[0].load([clip])
+        records = open_clips("arms", {"poses": None}, _options(root)).load([clip])
         assert model.predict(records)["predicted"][0] == pytest.approx(table.predicted[1, number])
         assert table.truth[number] == records[0].row.number("score")
     assert table.clusters.tolist() == [clip.split("/")[0] for clip in table.clips]
@@ -151,7 +152,7 @@ def test_run__classes_that_a_fold_never_saw_are_mistakes_and_not_errors(tmp_path
     assert evaluation.figures.per_class["amiss"]["recall"].value == 0
     models = {fold: Model.read(tmp_path / f"models/arms-knn-probe/{fold}/0.h5") for fold in set(table.folds)}
     assert {len(model.target.classes) for model in models.values()} == {2, 3}
-    data = finetune.open_poses("arms", _options(tmp_path), None, None)[0]
+    data = open_clips("arms", {"poses": None}, _options(tmp_path))
     for number, clip in enumerate(table.clips):
         model = models[table.folds[number]]
         predicted = model.target.classes[int(model.predict(data.load([clip]), torch.device("cpu"))["predicted"][0])]
@@ -242,7 +243,7 @@ def test_run__test_clips_that_are_gone_and_scores_that_are_gone(root: Path) -> N
         stage.run(QUICK, _options(root))
     elsewhere = root / "scores.csv"
     elsewhere.write_text(whole)
-    assert len(stage.run(QUICK, _options(root), manifest=elsewhere).table) == 18
+    assert len(stage.run(QUICK, _options(root), places=Places(manifest=elsewhere)).table) == 18
     (root / "poses/arms/s2/clip-1.h5").unlink()
     with pytest.raises(ArtifactError, match=r"1 of the clips that '.*' was to be tested on are not in .*: s2/clip-1\."):
-        stage.run(QUICK, _options(root), manifest=elsewhere)
+        stage.run(QUICK, _options(root), places=Places(manifest=elsewhere))

@@ -11,7 +11,7 @@ from stages.engine.batch import Clips
 from stages.engine.method import Phase
 from stages.pretrain.methods.sme_gcn import SMEGCN, Settings, centred, nt_xent, retrieval
 from stages.skeletons.input import PoseInput
-from stages.skeletons.layouts import COCO_17, KINECT_20
+from stages.skeletons.layouts import COCO_17
 
 
 def _formula(features: np.ndarray, temperature: float) -> float:
@@ -55,7 +55,7 @@ def _method(**settings) -> SMEGCN:
 def _batch(count: int = 6):
     ids = tuple(str(number) for number in range(count))
     mask, group = torch.ones(count, 16, dtype=torch.bool), torch.zeros(count, dtype=torch.long)
-    return Clips(ids, torch.randn(count, 3, 16, 20, 1), mask, None, group, KINECT_20).take(range(count))
+    return Clips(ids, torch.randn(count, 3, 16, 20, 1), mask, None, group).take(range(count))
 
 
 def test_view__masked_frames_are_zero_and_the_others_are_untouched() -> None:

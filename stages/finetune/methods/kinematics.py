@@ -59,6 +59,10 @@ class Settings(regressors.RegressorSettings):
     """Turn bodies to face the camera first; switch off where everybody faces one camera anyway, since hips are seen with noise."""
 
 
+class SVRSettings(Settings, regressors.SVRSettings):
+    """Settings of the SVR."""
+
+
 class TreeSettings(Settings, regressors.TreeSettings):
     """Settings of the trees."""
 
@@ -80,6 +84,9 @@ class KinematicsRidge(_Kinematics, regressors.Ridge):
 
 class KinematicsSVR(_Kinematics, regressors.SVR):
     """Support vector regression on kinematic features."""
+
+    SETTINGS: ClassVar[type[MethodConfig]] = SVRSettings
+    settings: SVRSettings
 
 
 class KinematicsTrees(_Kinematics, regressors.Trees):

@@ -15,8 +15,9 @@ from torch import nn
 
 from stages.arrays import Array
 from stages.encoders.spec import EncoderSpec
-from stages.engine.method import Context, Inputs, MethodConfig, as_numpy
-from stages.engine.records import Records, to_clips
+from stages.engine.inputs import Inputs, to_clips
+from stages.engine.method import Context, Estimator, MethodConfig, as_numpy
+from stages.engine.records import Records
 from stages.errors import UsageError
 from stages.skeletons.input import PoseInput
 
@@ -41,7 +42,7 @@ class NeighbourSettings(Settings):
     neighbours: int = Field(5, ge=1)
 
 
-class _Probe:
+class _Probe(Estimator):
     """A frozen encoder and standardised features."""
 
     SETTINGS: ClassVar[type[MethodConfig]] = Settings
@@ -70,7 +71,7 @@ class _Probe:
         """Return the encoder's representation of each clip, (N, D)."""
         rows = []
         for start in range(0, len(records), _BATCH):
-            clips = to_clips(records[start : start + _BATCH], self.spec.input)
+            clips = to_clips(records[start : start + _BATCH], self.inputs)
             rows.append(as_numpy(self.encoder(clips.poses, clips.mask)))
         return np.concatenate(rows).astype(np.float64)
 

@@ -6,15 +6,16 @@ are made from them with plain numpy, so that a model needs no pickle and no part
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from stages.arrays import Array
-from stages.engine.method import Inputs, MethodConfig
+from stages.engine.inputs import Inputs
+from stages.engine.method import Context, Estimator, MethodConfig
 from stages.engine.records import Records
 from stages.errors import UsageError
 
@@ -26,6 +27,12 @@ class RegressorSettings(MethodConfig):
     """Folds, by subject and within training, that choose the regressor's strength."""
 
 
+class SVRSettings(RegressorSettings):
+    """Settings of the support vector regression."""
+
+    kernel: Literal["rbf", "linear"] = "rbf"
+
+
 class TreeSettings(RegressorSettings):
     """Settings of the trees."""
 
@@ -33,15 +40,14 @@ class TreeSettings(RegressorSettings):
     min_leaf: int = Field(2, ge=1)
 
 
-class TableRegressor(ABC):
+class TableRegressor(Estimator):
     """Standardises the table of the clips; a child says what is in it, and how it is regressed on."""
 
-    uses_encoder: ClassVar = False
     inputs = Inputs()
     settings: RegressorSettings
 
-    def __init__(self, settings: RegressorSettings) -> None:
-        self.settings = settings
+    def __init__(self, settings: RegressorSettings, context: Context) -> None:
+        self.settings, self.context = settings, context
         self._arrays: dict[str, Array] = {}
 
     @abstractmethod
@@ -87,7 +93,9 @@ class Ridge(TableRegressor):
 
 
 class SVR(TableRegressor):
-    """Support vector regression with a Gaussian kernel."""
+    """Support vector regression with a Gaussian or a linear kernel."""
+
+    settings: SVRSettings
 
     def fit(self, train: Records, target: Array, groups: Array, classes: int, seed: int) -> None:
         """Fit; see :class:`stages.engine.method.Estimator`."""
@@ -95,8 +103,16 @@ class SVR(TableRegressor):
 
         _scores_only(classes)
         table = self._standardised(train, fit=True)
-        grid = {"C": [0.3, 1.0, 3.0, 10.0], "gamma": [factor / table.shape[1] for factor in (0.03, 0.1, 0.3)], "epsilon": [0.1]}
-        best = _search(svm.SVR(), grid, table, target, groups, self.settings.inner_folds)
+        gammas = [factor / table.shape[1] for factor in (0.03, 0.1, 0.3)]
+        grid: dict[str, list[float]] = {"C": [0.3, 1.0, 3.0, 10.0], "gamma": gammas, "epsilon": [0.1]}
+        if self.settings.kernel == "linear":
+            # over standardised columns the kernel's values grow with their number, hence the smaller C
+            grid = {
+                "C": [strength / table.shape[1] for strength in (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)],
+                "gamma": [0.0],
+                "epsilon": [0.1],
+            }
+        best = _search(svm.SVR(kernel=self.settings.kernel), grid, table, target, groups, self.settings.inner_folds)
         self._arrays |= {
             "support": best.support_vectors_,
             "dual": best.dual_coef_[0],
@@ -107,8 +123,10 @@ class SVR(TableRegressor):
     def predict(self, records: Records) -> dict[str, Array]:
         """Return the scores."""
         table, support = self._standardised(records), self._arrays["support"]
-        distances = ((table[:, None] - support[None]) ** 2).sum(axis=2)
-        kernel = np.exp(-self._arrays["gamma"][0] * distances)
+        kernel = table @ support.T
+        if self.settings.kernel == "rbf":
+            distances = (table**2).sum(axis=1)[:, None] + (support**2).sum(axis=1) - 2 * kernel
+            kernel = np.exp(-self._arrays["gamma"][0] * distances)
         return {"value": kernel @ self._arrays["dual"] + self._arrays["bias"][0]}
 
 

@@ -16,8 +16,10 @@ from torch.nn import functional as F
 from stages.encoders.spec import EncoderSpec
 from stages.engine.augment import Augmentation, augment
 from stages.engine.batch import Batch
-from stages.engine.method import Assessor, Context, Inputs, MethodConfig, Phase, Step
+from stages.engine.inputs import Inputs
+from stages.engine.method import Assessor, Context, MethodConfig, Phase, Step
 from stages.engine.training import TrainingConfig
+from stages.finetune.methods.losses import regression_loss
 from stages.skeletons.input import PoseInput
 from stages.skeletons.layouts import layout_named
 
@@ -90,13 +92,3 @@ class SMEGCN(Assessor):
         """Return the score, or the class scores."""
         output = self.head(self.encoder(batch.poses, batch.mask))
         return {"scores": output} if self.context.classes else {"value": output[:, 0]}
-
-
-def regression_loss(predicted: Tensor, target: Tensor, kind: str, mse_weight: float = 1.0, mae_weight: float = 1.0) -> Tensor:
-    """Return λ1 · MSE + λ2 · MAE (equation 6, without its stray minus sign), or one of the two; (N,), (N,) → scalar."""
-    error = predicted - target
-    if kind == "mse":
-        return error.square().mean()
-    if kind == "mae":
-        return error.abs().mean()
-    return mse_weight * error.square().mean() + mae_weight * error.abs().mean()

@@ -18,7 +18,8 @@ from torch.nn import functional as F
 from stages.encoders.spec import EncoderSpec
 from stages.engine.augment import Augmentation, augment
 from stages.engine.batch import Batch
-from stages.engine.method import Inputs, MethodConfig, Phase, Pretext, Step
+from stages.engine.inputs import Inputs
+from stages.engine.method import MethodConfig, Phase, Pretext, Step
 from stages.engine.training import TrainingConfig
 from stages.pretrain.methods.masks import MaskName, masked_frames
 from stages.skeletons.input import PoseInput

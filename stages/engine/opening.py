@@ -1,0 +1,83 @@
+"""Where a method's inputs are found: sets of the workspace by name, the only one there is, or paths that the user gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stages.artifacts.collection import Collection
+from stages.datasets import manifest as manifests
+from stages.engine.options import RunOptions
+from stages.engine.records import MAKERS, POSES, ClipSet
+from stages.errors import UsageError
+from stages.workspace import Workspace, only_one
+
+FEATURES = "features"
+"""The role of features in methods that take one kind of them."""
+
+
+@dataclass(frozen=True)
+class Places:
+    """Paths that the user gives instead of the workspace's; None for those that are not given.
+
+    Attributes:
+        poses: a folder or merged file of poses.
+        features: a folder or merged file of features, for the role ``features``.
+        manifest: the rows to use, instead of those beside the artifacts.
+    """
+
+    poses: Path | None = None
+    features: Path | None = None
+    manifest: Path | None = None
+
+
+def open_clips(dataset: str | None, wanted: Mapping[str, str | None], options: RunOptions, places: Places | None = None) -> ClipSet:
+    """Return the clips to work on, with an artifact per role.
+
+    Args:
+        dataset: the set's name; None takes the only one there is.
+        wanted: role → name of the features in their set (None: the only ones; always None for poses).
+        options: the workspace.
+        places: paths that stand in for the workspace's.
+
+    Raises:
+        UsageError: nothing fits, or several sets do.
+        ArtifactError: a set is empty or damaged.
+    """
+    places = places or Places()
+    collections: dict[str, Collection] = {}
+    name = dataset
+    for role, backbone in wanted.items():
+        given = places.poses if role == POSES else places.features if role == FEATURES else None
+        path = given or (_poses(name, options.workspace) if role == POSES else _features(name, backbone, options.workspace))
+        collections[role] = Collection(path, POSES if role == POSES else FEATURES)
+        name = name or (path.stem if role == POSES or given else path.parent.name)
+    assert name is not None
+    return ClipSet(name, collections, manifests.read(places.manifest) if places.manifest else None)
+
+
+def backbone_of(collection: Collection) -> str:
+    """Return the name of features in their set."""
+    return collection.path.stem if collection.merged else collection.path.name
+
+
+def _poses(name: str | None, workspace: Workspace) -> Path:
+    make = "aqa import-poses --dataset NAME --data-root DIR, or aqa extract-pose VIDEOS"
+    path = workspace.pose_set(name or only_one("pose set", workspace.pose_sets(), "--dataset NAME", make))
+    if not path.exists():
+        known = ", ".join(workspace.pose_sets()) or "none"
+        raise UsageError(
+            f"There are no poses of '{name}' in {workspace.root} (there: {known}).",
+            hint=f"aqa import-poses --dataset {name} --data-root DIR",
+        )
+    return path
+
+
+def _features(dataset: str | None, backbone: str | None, workspace: Workspace) -> Path:
+    there = workspace.feature_sets()
+    fitting = [name for name in there if dataset in (None, name.partition("/")[0]) and backbone in (None, name.partition("/")[2])]
+    if there and not fitting:
+        wanted = (f" of '{dataset}'" if dataset else "") + (f" by '{backbone}'" if backbone else "")
+        raise UsageError(f"There are no features{wanted} in {workspace.root} (there: {', '.join(there)}).", hint=MAKERS[FEATURES])
+    return workspace.feature_set(only_one("feature set", fitting, "--dataset and --backbone", MAKERS[FEATURES]))

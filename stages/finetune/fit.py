@@ -1,0 +1,168 @@
+"""The training of one model: the arrays and the documents that its artifact holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from stages.artifacts import tree
+from stages.datasets import splits
+from stages.datasets.splits import Fold
+from stages.encoders.spec import EncoderSpec, PretrainedEncoder, spec_for
+from stages.engine import loop
+from stages.engine.batch import Batch, Clips
+from stages.engine.inputs import Inputs, skeletons_of
+from stages.engine.method import Assessor, Context, Estimator, Method
+from stages.engine.records import POSES, Record, Records
+from stages.engine.seeding import seed_of
+from stages.engine.targets import Target
+from stages.errors import UsageError
+from stages.finetune.config import FinetuneConfig
+from stages.finetune.model import choose_reference, construct, predict_clips, reference_arrays
+from stages.skeletons.input import skeleton_of
+
+Made = tuple[dict[str, Any], dict[str, Any]]
+"""Arrays and documents."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one training takes.
+
+    Attributes:
+        cls: the method.
+        settings: the method's.
+        config: the experiment.
+        seed: of initial weights, order and augmentation.
+        fold: which clips are for what.
+        train: clips with targets.
+        validation: clips that choose the epoch; none where the last is kept.
+        unlabelled: clips without targets, for the methods that draw from them.
+        encoder: to start from; None for fresh weights.
+        setting: how the loop runs; ``validate`` is filled in here.
+        prepared: makes tensors of records.
+    """
+
+    cls: Any
+    settings: Any
+    config: FinetuneConfig
+    seed: int
+    fold: Fold
+    train: list[Record]
+    validation: list[Record]
+    unlabelled: list[Record]
+    encoder: PretrainedEncoder | None
+    setting: loop.Setting
+    prepared: Callable[[Records, Inputs], Clips]
+
+
+def fit(job: Job) -> Made:
+    """Train the model."""
+    target = Target.fit([record.row for record in job.train], job.config.target)
+    spec = _spec(job) if job.cls.uses_encoder else None
+    context = context_of(job.cls, job.settings, job.train, target, spec)
+    arrays, documents = (_train if issubclass(job.cls, Assessor) else _fit)(job, target, context, spec)
+    method = {"name": job.config.method, "settings": job.config.settings, "context": context.to_json(), "target": target.to_json()}
+    documents["method"] = method | documents.get("method", {})
+    seen = job.encoder.seen if job.encoder else frozenset[str]()
+    documents["training"] = {
+        **documents["training"],
+        "seen_in_pretraining": sorted(seen & set(job.fold.test)),
+        "clips": sorted({*documents["training"]["clips"], *seen}),
+    }
+    return arrays, documents | ({"encoder": spec.to_json()} if spec else {})
+
+
+def context_of(cls: type[Method], settings: Any, records: list[Record], target: Target, spec: EncoderSpec | None) -> Context:
+    """Return what a method is built for, given its training clips."""
+    sizes = {}
+    skeleton, channels, people = "", 0, 1
+    for role in cls.consumes(settings):
+        if role == POSES:
+            channels = records[0].poses.positions.shape[3]
+            wanted = getattr(settings, "input", None)
+            skeleton = spec.skeleton if spec else skeleton_of(wanted, skeletons_of(records)) if wanted else records[0].poses.layout.name
+            people = spec.input.people if spec else getattr(wanted, "people", 1)
+        else:
+            shapes = [record.features(role).values.shape[1:] for record in records]
+            segments = getattr(settings, role).segments or max(shape[0] for shape in shapes)
+            sizes[role] = (segments, *shapes[0][1:])
+    return Context(skeleton, channels, people, len(target.classes), len(target.groups), sizes)
+
+
+def _spec(job: Job) -> EncoderSpec:
+    """Return the encoder that the method is built around: the pretrained one's, or a fresh one's."""
+    channels = job.train[0].poses.positions.shape[3]
+    if job.encoder is None:
+        return spec_for(job.settings.encoder, job.settings.encoder_settings, job.settings.input, job.train)
+    if job.encoder.spec.channels != channels:
+        raise UsageError(f"The encoder sees {job.encoder.spec.channels}-D poses, these clips are {channels}-D.", hint="--init none")
+    return job.encoder.spec
+
+
+def _train(job: Job, target: Target, context: Context, spec: EncoderSpec | None) -> Made:
+    def build() -> Assessor:
+        made: Assessor = construct(job.cls, job.settings, context, spec)
+        if job.encoder is not None:
+            made.encoder.load_state_dict(dict(job.encoder.weights))  # type: ignore[union-attr]
+        return made
+
+    method = loop.initialise(build, job.seed)
+    assert isinstance(method, Assessor)
+    train, held_out = _clips(job, job.train, method, target), _clips(job, job.validation, method, target) if job.validation else None
+    method.measure(train)
+    sets, used = {"train": train}, list(job.train)
+    if any("unlabelled" in phase.sets for phase in method.phases()):
+        sets["unlabelled"] = _clips(job, job.unlabelled, method, None)
+        used += job.unlabelled
+    reference = choose_reference(train, method.reference_size)
+    device = job.setting.device
+    validate = (lambda: _validation_figure(method, held_out, device, reference)) if held_out is not None else None
+    history = loop.train(method, sets, job.config.training, replace(job.setting, validate=validate))
+    documents: dict[str, Any] = {
+        "method": {"reference": list(reference.ids) if reference else []},
+        "training": {
+            "history": history.rows,
+            "best_epoch": history.best_epoch,
+            "select": job.config.select,
+            "clips": [record.clip for record in used],
+        },
+    }
+    return tree.weights_to_arrays(method.state_dict()) | reference_arrays(reference), documents
+
+
+def _fit(job: Job, target: Target, context: Context, spec: EncoderSpec | None) -> Made:
+    torch.manual_seed(seed_of(job.seed, "initial weights"))
+    estimator: Estimator = construct(job.cls, job.settings, context, spec)
+    if job.encoder is not None:
+        estimator.encoder.load_state_dict(dict(job.encoder.weights))  # type: ignore[attr-defined]
+    rows = [record.row for record in job.train]
+    groups = np.array([splits.group_of(row) for row in rows])
+    estimator.fit(job.train, target.encode(rows), groups, len(target.classes), seed_of(job.seed))
+    documents = {"training": {"select": "last", "clips": [record.clip for record in job.train]}}
+    return {f"arrays/{key}": np.atleast_1d(value) for key, value in estimator.arrays().items()}, documents
+
+
+def _clips(job: Job, records: list[Record], method: Assessor, target: Target | None) -> Clips:
+    """Return the records' tensors with their targets; without, they are unlabelled."""
+    rows = [record.row for record in records]
+    prepared = job.prepared(records, method.inputs)
+    if target is None:
+        return prepared
+    return replace(prepared, target=torch.from_numpy(target.encode(rows)), group=torch.from_numpy(target.group_index(rows)))
+
+
+def _validation_figure(method: Assessor, clips: Clips | None, device: torch.device, reference: Batch | None) -> float:
+    """Return the mean squared error in transformed units, or the cross-entropy."""
+    assert clips is not None
+    assert clips.target is not None
+    output = predict_clips(method, clips, device, reference)
+    truth = clips.target.numpy()
+    if "scores" in output:
+        scores = torch.from_numpy(output["scores"])
+        return float(torch.nn.functional.cross_entropy(scores, clips.target))
+    return float(np.mean((output["value"] - truth) ** 2))

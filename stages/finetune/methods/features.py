@@ -1,0 +1,127 @@
+"""Regression on what a video network saw: the mean of a clip's segments, and a classical regressor or a few layers.
+
+The mean feature and a regressor is the first baseline of most papers on video (C3D-SVR and its kin), and a stream by itself of those
+that fuse modalities.  Features with further dimensions (maps, patches) are taken as one long vector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import ClassVar, Literal
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from stages.arrays import Array
+from stages.engine.batch import Batch, Clips
+from stages.engine.inputs import FeatureInput, Inputs, segments
+from stages.engine.method import Assessor, Context, MethodConfig, Phase, Step, feature_inputs
+from stages.engine.records import Records
+from stages.engine.training import TrainingConfig
+from stages.finetune.methods import regressors
+from stages.finetune.methods.layers import Standardise
+from stages.finetune.methods.losses import regression_loss
+
+ROLE = "features"
+
+
+class Settings(regressors.RegressorSettings):
+    """Settings of ridge and SVR."""
+
+    features: FeatureInput = FeatureInput()
+
+
+class SVRSettings(Settings, regressors.SVRSettings):
+    """Settings of the SVR."""
+
+
+class _Features(regressors.TableRegressor):
+    """The mean over the segments of the clip itself as the table."""
+
+    SETTINGS: ClassVar[type[MethodConfig]] = Settings
+    settings: Settings
+
+    @classmethod
+    def consumes(cls, settings: Settings) -> tuple[str, ...]:
+        """Return that only features are taken."""
+        return (ROLE,)
+
+    def table(self, records: Records) -> Array:
+        """Return the mean features, (N, D)."""
+        rows = []
+        for record in records:
+            values, real = segments(record.features(), self.settings.features)
+            rows.append(values[0][real].mean(axis=0).ravel())
+        return np.stack(rows).astype(np.float64)
+
+
+class FeaturesRidge(_Features, regressors.Ridge):
+    """Ridge regression on mean features."""
+
+
+class FeaturesSVR(_Features, regressors.SVR):
+    """Support vector regression on mean features."""
+
+    SETTINGS: ClassVar[type[MethodConfig]] = SVRSettings
+    settings: SVRSettings
+
+
+class MLPSettings(MethodConfig):
+    """Settings of the perceptron."""
+
+    features: FeatureInput = FeatureInput()
+    hidden: tuple[int, ...] = (128,)
+    """Sizes of the hidden layers; none makes the regressor linear."""
+    dropout: float = Field(0.3, ge=0, lt=1)
+    """Before every layer."""
+    loss: Literal["mse", "mae", "mse+mae"] = "mse"
+
+
+class FeaturesMLP(Assessor):
+    """A multi-layer perceptron on mean features, for scores, levels and actions."""
+
+    SETTINGS: ClassVar[type[MethodConfig]] = MLPSettings
+    TRAINING: ClassVar = TrainingConfig(epochs=60, batch_size=16, optimiser="adamw", lr=1e-3, weight_decay=1e-2, schedule="cosine")
+
+    def __init__(self, settings: MLPSettings, context: Context) -> None:
+        super().__init__()
+        self.settings, self.context = settings, context
+        self.inputs = Inputs(features=feature_inputs(type(self), settings, context))
+        sizes = [int(np.prod(context.features[ROLE][1:])), *settings.hidden]
+        self.standardise = Standardise(sizes[0])
+        layers: list[nn.Module] = []
+        for before, after in pairwise(sizes):
+            layers += [nn.Dropout(settings.dropout), nn.Linear(before, after), nn.ReLU()]
+        self.layers = nn.Sequential(*layers, nn.Dropout(settings.dropout), nn.Linear(sizes[-1], context.classes or 1))
+
+    @classmethod
+    def consumes(cls, settings: MLPSettings) -> tuple[str, ...]:
+        """Return that only features are taken."""
+        return (ROLE,)
+
+    def measure(self, train: Clips) -> None:
+        """Take the mean and the deviation of the training clips' features."""
+        self.standardise.measure(train.features[ROLE].mean().flatten(1))
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the score (N, 1), or the class scores (N, classes)."""
+        return torch.as_tensor(self.layers(self.standardise(batch.features[ROLE].mean().flatten(1))))
+
+    def step(self, batches: Mapping[str, Batch], phase: Phase) -> Step:
+        """Return the regression or classification loss of one batch."""
+        batch = batches["train"]
+        assert batch.target is not None
+        output = self(batch)
+        if self.context.classes:
+            return Step({"main": F.cross_entropy(output, batch.target)})
+        return Step({"main": regression_loss(output[:, 0], batch.target, self.settings.loss)})
+
+    @torch.no_grad()
+    def predict(self, batch: Batch, reference: Batch | None = None) -> Mapping[str, Tensor]:
+        """Return the score, or the class scores."""
+        output = self(batch)
+        return {"scores": output} if self.context.classes else {"value": output[:, 0]}
