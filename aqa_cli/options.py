@@ -48,6 +48,9 @@ ResumeOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+VideoDatasetOption = Annotated[
+    str | None, typer.Option("--dataset", metavar="NAME", help="The videos of a data set in its published layout, instead of paths.")
+]
 WhereOption = Annotated[
     list[str] | None, typer.Option("--where", metavar="COLUMN=VALUE", help="Select clips by a manifest column; repeatable.")
 ]

@@ -9,9 +9,14 @@
 ``datasets``           the manifest, one adapter per data set, splits and protocols
 ``skeletons``          joint layouts, graphs, transforms, importers of other tools' pose files
 ``encoders``           networks from a pose sequence to a representation, one file each
+``video``              frames out of videos and folders of images, sampling, optical flow, writing videos
+``weights``            published weights: where they lie, downloading, reading without running code
+``openmmlab``          the one door to mmpose and mmaction2
+``extract_pose``       stage: videos into poses; estimators, one file each
 ``extract_features``   stage: what video networks see in the segments of a clip; backbones, one file each
 ``import_poses``       stage: a data set's skeletons, or another tool's files, into pose artifacts
 ``import_features``    stage: other people's features into feature artifacts
+``render``             stage: skeletons drawn over their videos
 ``pretrain``           stage: unlabelled motion into an encoder; one module per method
 ``finetune``           stage: a few scored clips into a model; one module per method
 ``evaluate``           stage: predictions, metrics with intervals, a report

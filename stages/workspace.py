@@ -4,6 +4,7 @@
 
     poses/<set>/<clip>.h5   features/<set>/<backbone>/<clip>.h5   images/<set>/<clip>.h5
     flow/<set>/<clip>/…     (optical flow that is kept, where asked for)
+    renders/<set>/…         (videos with skeletons drawn over them)
     encoders/<name>.h5      models/<name>/<fold>/<seed>.h5        evaluations/<name>/{predictions.h5, metrics.json, report.html}
     curves/…                (training curves, for TensorBoard)
 """
@@ -113,6 +114,11 @@ def only_one(what: str, names: list[str], flag: str, make: str) -> str:
     if not names:
         raise UsageError(f"There is no {what} in the workspace.", hint=make)
     raise UsageError(f"Several {what}s are possible: {', '.join(names)}.", hint=f"choose one with {flag}")
+
+
+def folded(name: str) -> str:
+    """Return a name without the differences that people do not type: hyphens, underscores and capitals."""
+    return name.lower().replace("-", "").replace("_", "")
 
 
 def plain_name(name: str, flag: str = "--set-name") -> str:

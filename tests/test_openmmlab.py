@@ -54,6 +54,24 @@ assert not any(isinstance(module, torch.nn.SyncBatchNorm) for module in pose.mod
     assert result.stderr == ""
 
 
+def test_prepare__silences_what_mmpose_says_of_old_torch_calls_and_nothing_else() -> None:
+    code = """
+import torch, warnings
+from stages import openmmlab
+network = openmmlab.build_pose(openmmlab.pose_config("rtmpose-t_8xb256-420e_body8-256x192"))
+with torch.inference_mode():
+    network.extract_feat(torch.zeros(1, 3, 256, 192))
+warnings.warn_explicit("mind this", UserWarning, "head.py", 1, "mmpose.models.heads")
+warnings.warn_explicit("`torch.cuda.amp.autocast(args...)` is deprecated", FutureWarning, "mine.py", 1, "somewhere.else")
+"""
+    result = run_python(code, OMP_NUM_THREADS="1")
+    assert result.returncode == 0, result.stderr
+    assert [line.partition(": ")[2] for line in result.stderr.splitlines()] == [
+        "UserWarning: mind this",
+        "FutureWarning: `torch.cuda.amp.autocast(args...)` is deprecated",
+    ]
+
+
 def test_model_index__leads_from_a_name_to_config_and_weights() -> None:
     for package in ("mmpose", "mmaction"):
         index = openmmlab.model_index(package)

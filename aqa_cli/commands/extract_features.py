@@ -17,6 +17,7 @@ def command(
         list[Path] | None,
         typer.Argument(metavar="PATH", help="Videos, folders of frames, or folders that are searched for them.", show_default=False),
     ] = None,
+    dataset: options.VideoDatasetOption = None,
     backbone: Annotated[
         str | None,
         typer.Option(
@@ -50,7 +51,13 @@ def command(
         bool | None, typer.Option("--patches", help="Features of a square around each joint; needs --poses.", rich_help_panel=_KEPT)
     ] = None,
     poses: Annotated[
-        str | None, typer.Option("--poses", metavar="SET", help="Pose set for patches and heatmaps.", rich_help_panel=_KEPT)
+        str | None,
+        typer.Option(
+            "--poses",
+            metavar="SET",
+            help="Pose set for patches and heatmaps; default: the data set's, or the only one.",
+            rich_help_panel=_KEPT,
+        ),
     ] = None,
     store: Annotated[
         str | None, typer.Option("--store", help="float32 or float16; default: float32, of maps float16.", rich_help_panel=_KEPT)
@@ -58,7 +65,10 @@ def command(
     manifest: Annotated[
         Path | None, typer.Option("--manifest", help="CSV whose rows are the clips (windows, with start and end) and their labels.")
     ] = None,
-    set_name: Annotated[str | None, typer.Option("--set-name", help="Name of the set; default: the folder's or the file's.")] = None,
+    where: options.WhereOption = None,
+    set_name: Annotated[
+        str | None, typer.Option("--set-name", help="Name of the set; default: the folder's, the file's or the data set's.")
+    ] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of these features in the set; default: the backbone's.")] = None,
     weights_dir: Annotated[Path | None, typer.Option("--weights-dir", help="Folder of downloaded weights; else $AQA_WEIGHTS.")] = None,
     cache_flow: Annotated[
@@ -68,6 +78,7 @@ def command(
         int | None, typer.Option("--batch", min=1, help="Segments handed over at once; changes no result.", rich_help_panel=_HOW)
     ] = None,
     workspace: options.WorkspaceOption = None,
+    data_root: options.DataRootOption = None,
     output: options.OutputOption = None,
     config: options.ConfigOption = None,
     assignments: options.SetOption = None,
@@ -80,6 +91,7 @@ def command(
     """Turn every video's segments into features of a video network."""
     from stages.configuration import resolve_stage
     from stages.extract_features.stage import Execution, run
+    from stages.video.footage import Request
 
     flags = {
         "backbone": backbone,
@@ -93,15 +105,15 @@ def command(
         "store": store,
     }
     resolved = resolve_stage("extract-features", options.layers(config, assignments, flags)).config
-    run_options = options.run_options(workspace, device=device, shard=shard, overwrite=overwrite, dry_run=dry_run, fail_fast=fail_fast)
+    run_options = options.run_options(
+        workspace, data_root=data_root, device=device, shard=shard, overwrite=overwrite, dry_run=dry_run, fail_fast=fail_fast
+    )
     folder, summary = run(
         resolved,
         run_options,
         output,
-        paths=paths or [],
-        set_name=set_name,
+        request=Request(paths or [], dataset, manifest, where or [], set_name),
         name=name,
-        manifest=manifest,
         poses=poses,
         execution=Execution(weights_dir, batch, cache_flow),
     )

@@ -14,9 +14,10 @@ _WHO, _REPAIR = "Who", "Repair"
 
 def command(
     paths: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(metavar="PATH", help="Videos, folders of frames, or folders that are searched for them.", show_default=False),
-    ],
+    ] = None,
+    dataset: options.VideoDatasetOption = None,
     estimator: Annotated[
         str | None,
         typer.Option("--estimator", metavar="NAME|FILE", help="Who finds the joints: a name, net.onnx or config.py; default: rtmo-s."),
@@ -63,7 +64,10 @@ def command(
     manifest: Annotated[
         Path | None, typer.Option("--manifest", help="CSV whose rows are the clips (windows, with start and end) and their labels.")
     ] = None,
-    set_name: Annotated[str | None, typer.Option("--set-name", help="Name of the pose set; default: the folder's or the file's.")] = None,
+    where: options.WhereOption = None,
+    set_name: Annotated[
+        str | None, typer.Option("--set-name", help="Name of the pose set; default: the folder's, the file's or the data set's.")
+    ] = None,
     weights_dir: Annotated[Path | None, typer.Option("--weights-dir", help="Folder of downloaded weights; else $AQA_WEIGHTS.")] = None,
     batch: Annotated[
         int | None,
@@ -75,6 +79,7 @@ def command(
         ),
     ] = None,
     workspace: options.WorkspaceOption = None,
+    data_root: options.DataRootOption = None,
     output: options.OutputOption = None,
     config: options.ConfigOption = None,
     assignments: options.SetOption = None,
@@ -84,10 +89,11 @@ def command(
     fail_fast: options.FailFastOption = False,
     shard: options.ShardOption = None,
 ) -> None:
-    """Find the joints of the athlete in every video of a folder."""
+    """Find the joints of the athlete in every video of a folder or of a data set."""
     from stages.configuration import resolve
     from stages.extract_pose.config import ExtractPoseConfig
     from stages.extract_pose.stage import Execution, run
+    from stages.video.footage import Request
 
     flags = {
         "estimator": estimator,
@@ -103,15 +109,15 @@ def command(
         "smooth": smooth,
         "allow_truncated": allow_truncated,
     }
-    run_options = options.run_options(workspace, device=device, shard=shard, overwrite=overwrite, dry_run=dry_run, fail_fast=fail_fast)
+    run_options = options.run_options(
+        workspace, data_root=data_root, device=device, shard=shard, overwrite=overwrite, dry_run=dry_run, fail_fast=fail_fast
+    )
     resolved = resolve(ExtractPoseConfig, options.layers(config, assignments, flags)).config
     folder, summary = run(
         resolved,
         run_options,
         output,
-        paths=paths,
-        set_name=set_name,
-        manifest=manifest,
+        request=Request(paths or [], dataset, manifest, where or [], set_name),
         execution=Execution(weights_dir, batch),
     )
     console.summary(summary, folder)

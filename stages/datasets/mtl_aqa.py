@@ -22,9 +22,8 @@ from stages.datasets import foreign, manifest
 from stages.datasets.manifest import Value
 from stages.datasets.registry import Adapter, Scan
 from stages.errors import ArtifactError
-from stages.video.decode import FOLDER_FPS
 from stages.video.errors import VideoError
-from stages.video.frame import Source
+from stages.video.frame import FOLDER_FPS, Source
 
 FRAMES = 103
 """Frames of a clip, counted back from the end of the dive (exclusive, from 0)."""

@@ -15,6 +15,7 @@ from stages.datasets.manifest import Manifest
 from stages.errors import ArtifactError, UsageError, unknown_name
 from stages.skeletons.poses import PoseSequence
 from stages.video.frame import Source
+from stages.workspace import folded
 
 
 @dataclass(frozen=True)
@@ -284,11 +285,10 @@ def resolve_name(text: str) -> str:
     base, _, variant = text.lower().partition("-")
     if variant and base in DATASETS and re.fullmatch(DATASETS[base].variants, variant):
         return f"{base}-{variant}"
-    folded = {name.replace("-", ""): name for name in DATASETS}
-    key = text.lower().replace("-", "").replace("_", "")
-    if key not in folded:
+    known = {folded(name): name for name in DATASETS}
+    if folded(text) not in known:
         raise unknown_name("data set", text, DATASETS)
-    return folded[key]
+    return known[folded(text)]
 
 
 def adapter_for(name: str) -> Adapter:
@@ -320,7 +320,7 @@ def find_folder(adapter: Adapter, data_root: Path | None) -> Path:
     return folder
 
 
-def inputs_of(recording: Any) -> dict[str, str]:
+def inputs_of(recording: Any, digest: Callable[[Path], str] = fingerprint.of_file) -> dict[str, str]:
     """Return what identifies a recording in fingerprints: the digest of each of its files, and of every other field."""
     values = {entry.name: getattr(recording, entry.name) for entry in fields(recording)}
-    return {name: fingerprint.of_file(value) if isinstance(value, Path) else fingerprint.of_value(value) for name, value in values.items()}
+    return {name: digest(value) if isinstance(value, Path) else fingerprint.of_value(value) for name, value in values.items()}

@@ -11,7 +11,7 @@ from stages.datasets import manifest as manifests
 from stages.engine.options import RunOptions
 from stages.engine.records import MAKERS, POSES, ClipSet
 from stages.errors import UsageError
-from stages.workspace import Workspace, only_one
+from stages.workspace import Workspace, folded, only_one
 
 FEATURES = "features"
 """The role of features in methods that take one kind of them."""
@@ -47,7 +47,7 @@ def open_clips(dataset: str | None, wanted: Mapping[str, str | None], options: R
     """
     places = places or Places()
     collections: dict[str, Collection] = {}
-    name = dataset
+    name = dataset and _spelled(dataset, options.workspace)
     for role, backbone in wanted.items():
         given = places.poses if role == POSES else places.features if role == FEATURES else None
         path = given or (_poses(name, options.workspace) if role == POSES else _features(name, backbone, options.workspace))
@@ -55,6 +55,12 @@ def open_clips(dataset: str | None, wanted: Mapping[str, str | None], options: R
         name = name or (path.stem if role == POSES or given else path.parent.name)
     assert name is not None
     return ClipSet(name, collections, manifests.read(places.manifest) if places.manifest else None)
+
+
+def _spelled(typed: str, workspace: Workspace) -> str:
+    """Return a set's name for any spelling with or without hyphens, underscores and capitals."""
+    there = [*workspace.pose_sets(), *(name.partition("/")[0] for name in workspace.feature_sets())]
+    return typed if typed in there else next((name for name in there if folded(name) == folded(typed)), typed)
 
 
 def backbone_of(collection: Collection) -> str:

@@ -28,7 +28,7 @@ from stages.evaluate.table import ONE_GROUP, Table, in_order
 from stages.finetune.methods.registry import method_class
 from stages.finetune.model import Model
 from stages.finetune.stage import INDEX
-from stages.workspace import only_one
+from stages.workspace import folded, only_one
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def experiment(options: RunOptions, dataset: str | None, model: str | None) -> t
         raise unknown_name("experiment", model, names)
     indices = {name: _read_index(workspace.models / name / INDEX) for name in ([model] if model is not None else names)}
     if dataset is not None:
-        indices = {name: index for name, index in indices.items() if _folded(str(index["dataset"])) == _folded(dataset)}
+        indices = {name: index for name, index in indices.items() if folded(str(index["dataset"])) == folded(dataset)}
         if model is not None and not indices:
             raise UsageError(f"The experiment '{model}' is not on {dataset}.", hint="leave --dataset away")
     make = f"aqa finetune --dataset {dataset}" if dataset else "aqa finetune --help"
@@ -122,10 +122,6 @@ def _read_index(path: Path) -> dict[str, Any]:
     if not complete:
         raise ArtifactError(f"{path}, the list of an experiment's models, is damaged.", hint="run the same 'aqa finetune' again")
     return dict(index)
-
-
-def _folded(name: str) -> str:
-    return name.lower().replace("-", "").replace("_", "")
 
 
 def _clips_of(model: Path, dataset: str, options: RunOptions, places: Places | None) -> ClipSet:

@@ -9,7 +9,7 @@ import numpy as np
 from stages.arrays import Array
 from stages.errors import ArtifactError
 from stages.extract_pose.config import ALL, RULES
-from stages.extract_pose.tracking import Track
+from stages.extract_pose.tracking import Track, median
 
 LASTING = 0.2
 """A track shorter than this share of the longest is somebody who passes by, or a ghost: no rule takes it, an id does."""
@@ -80,26 +80,27 @@ def _lengths(tracks: Sequence[Track]) -> Array:
 
 def _paths(tracks: Sequence[Track]) -> Array:
     """Return the length of each person's path: joints' mean step in body sizes, less the median step of all people (the camera's)."""
-    steps: list[dict[int, Array]] = [_steps(track) for track in tracks]
+    people = [_steps(track) for track in tracks]
     common: dict[int, list[Array]] = {}
-    for own in steps:
-        for frame, step in own.items():
-            common.setdefault(frame, []).append(np.nanmedian(step, axis=0))
+    for frames, steps, sure in people:
+        for frame, step in zip(frames.tolist(), median(steps, sure), strict=True):
+            common.setdefault(frame, []).append(step)
     camera = {frame: np.median(seen, axis=0) if len(seen) > 1 else np.zeros(2) for frame, seen in common.items()}
-    sizes = np.sqrt(np.maximum(_areas(tracks), 1))
-    lengths = [sum(float(np.nanmean(np.linalg.norm(step - camera[frame], axis=1))) for frame, step in own.items()) for own in steps]
-    return np.array(lengths) / sizes
+    lengths = []
+    for frames, steps, sure in people:
+        still = np.array([camera[frame] for frame in frames.tolist()]).reshape(-1, 1, 2)
+        moved = np.where(sure, np.linalg.norm(steps - still, axis=2), 0)
+        lengths.append((moved.sum(axis=1) / sure.sum(axis=1)).sum())
+    return np.array(lengths) / np.sqrt(np.maximum(_areas(tracks), 1))
 
 
-def _steps(track: Track) -> dict[int, Array]:
-    """Return each step between neighbouring frames (V, 2), NaN for joints that are unsure; steps without a sure joint are left out."""
-    found = {}
-    for number in range(1, len(track.frames)):
-        sure = (track.confidence[number] >= _SURE) & (track.confidence[number - 1] >= _SURE)
-        if track.frames[number] == track.frames[number - 1] + 1 and sure.any():
-            step = track.positions[number] - track.positions[number - 1]
-            found[track.frames[number]] = np.where(sure[:, None], step, np.nan)
-    return found
+def _steps(track: Track) -> tuple[Array, Array, Array]:
+    """Return the K steps between neighbouring frames that have a sure joint: frames (K,), steps (K, V, 2), which joints are sure (K, V)."""
+    frames, positions = np.array(track.frames), np.stack(track.positions)
+    sure = np.stack(track.confidence) >= _SURE
+    both = sure[1:] & sure[:-1]
+    kept = (np.diff(frames) == 1) & both.any(axis=1)
+    return frames[1:][kept], np.diff(positions, axis=0)[kept], both[kept]
 
 
 def _left_to_right(track: Track) -> float:

@@ -60,22 +60,31 @@ def held(name: str, array: Array, values: Mapping[str, Value] | None = None) -> 
 Reader = Callable[[Path, str | None], list[Clip]]
 
 
-def read_npy(path: Path, key: str | None) -> list[Clip]:
-    """Read one clip, or the pickled dictionary that ``np.save`` makes of one (as PAMFN's features are)."""
+def pickled(path: Path) -> Any:
+    """Return what ``np.save`` has pickled into a file, or None where it holds numbers; see :mod:`stages.skeletons.importers.safe_pickle`.
+
+    Raises:
+        ArtifactError: it is no such file, or asks for more than containers, text, numbers and arrays.
+    """
     with reading_errors(path), path.open("rb") as file:
         try:
             version = np.lib.format.read_magic(file)
             header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-            shape, _, dtype = header(file)
+            _, _, dtype = header(file)
         except ValueError as error:
             raise ArtifactError(f"{path.name} is not a readable .npy file: {_line(error)}.") from None
-        if dtype.hasobject:
-            content = safe_pickle.loads(file.read(), path.name)
-            members = getattr(content, "data", None)
-            if shape != () or not isinstance(members, list) or len(members) != 1:
-                raise ArtifactError(f"{path.name}: expected numbers or one pickled dictionary, found an array of objects {shape}.")
-            return _mapping(members[0], path, key)
-    return [Clip("", lambda: _load_npy(path), {})]
+        return safe_pickle.loads(file.read(), path.name) if dtype.hasobject else None
+
+
+def read_npy(path: Path, key: str | None) -> list[Clip]:
+    """Read one clip, or the pickled dictionary that ``np.save`` makes of one (as PAMFN's features are)."""
+    content = pickled(path)
+    if content is None:
+        return [Clip("", lambda: _load_npy(path), {})]
+    members, shape = getattr(content, "data", None), getattr(content, "shape", None)
+    if shape != () or not isinstance(members, list) or len(members) != 1:
+        raise ArtifactError(f"{path.name}: expected numbers or one pickled dictionary, found an array of objects {shape}.")
+    return _mapping(members[0], path, key)
 
 
 def _load_npy(path: Path) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ from stages.artifacts.fingerprint import of_file, of_value
 from stages.artifacts.provenance import provenance
 from stages.datasets import labels
 from stages.datasets import manifest as manifests
-from stages.datasets.manifest import Value
+from stages.datasets.manifest import Manifest, Value
+from stages.datasets.opened import Opened, note_problems, note_strange, open_dataset, require_one
+from stages.datasets.registry import adapter_for, inputs_of, resolve_name
 from stages.engine import plan
 from stages.engine.options import RunOptions
-from stages.errors import ArtifactError, UsageError
+from stages.errors import ArtifactError, UsageError, unknown_name
 from stages.import_features.config import STAGE, VERSION, ImportFeaturesConfig
 from stages.import_features.readers import FORMATS, Clip, shaped
 from stages.import_poses.sources import check_id
@@ -45,7 +47,8 @@ def run(
     options: RunOptions,
     output: Path | None = None,
     *,
-    paths: Sequence[Path],
+    paths: Sequence[Path] = (),
+    dataset: str | None = None,
     set_name: str | None = None,
     name: str | None = None,
     manifest: Path | None = None,
@@ -57,21 +60,92 @@ def run(
         options: where and how to run.
         output: the folder to write, instead of the workspace's.
         paths: files and folders of features.
-        set_name: the name of the set; by default that of the folder or file.
-        name: of these features in the set, such as the network's they come from.
+        dataset: a data set whose published features are imported, in place of paths.
+        set_name: the name of the set; by default that of the data set, the folder or the file.
+        name: of these features in the set, such as the network's they come from; of a data set's features, which of them.
         manifest: a user's CSV of labels, merged into the manifest beside the features.
 
     Raises:
-        UsageError: a name or path does not exist, or two files give the same clip.
+        UsageError: neither or both of paths and data set are given, a name or path does not exist, or two files give the same clip.
         ArtifactError: there is nothing to import, or outputs exist that were made differently.
     """
-    if not paths:
-        raise UsageError("No file of features was given.", hint="aqa import-features PATH [PATH …]")
-    chosen = plain_name(set_name) if set_name is not None else name_after(paths)
-    folder = output or options.workspace.features / chosen / (plain_name(name, "--name") if name is not None else DEFAULT_NAME)
+    hint = "aqa import-features PATH [PATH …], or aqa import-features --dataset NAME --data-root DIR"
+    require_one(dataset, paths, "No file of features was given.", hint)
+    for given, flag in ((set_name, "--set-name"), (name, "--name")):
+        if given is not None:
+            plain_name(given, flag)
     rows = manifests.read(manifest) if manifest else None
+    if dataset:
+        opened = _open(dataset, config, options)
+        chosen = _published(opened, name)
+        folder = output or options.workspace.features / (set_name or opened.name) / chosen
+        return folder, _import_dataset(opened, chosen, config, options, folder, rows)
+    folder = output or options.workspace.features / (set_name or name_after(paths)) / (name or DEFAULT_NAME)
     skip = {path.resolve() for path in (options.workspace.root, folder, *([manifest] if manifest else []))}
-    found = entries(paths, config, skip)
+    return folder, _import_files(entries(paths, config, skip), config, options, folder, rows)
+
+
+def _open(dataset: str, config: ImportFeaturesConfig, options: RunOptions) -> Opened:
+    given = [key for key in ("format", "key") if getattr(config, key) != ImportFeaturesConfig.model_fields[key].default]
+    if given:
+        raise UsageError(f"{', '.join(given)}: only for files; a data set says these itself.", hint="leave them out with --dataset")
+    name = resolve_name(dataset)
+    if adapter_for(name).load_features is None:
+        hint = "aqa extract-features makes some of videos; aqa import-features PATH takes files that somebody else made"
+        raise UsageError(f"{name} is published without features.", hint=hint)
+    return open_dataset(name, options)
+
+
+def _published(opened: Opened, name: str | None) -> str:
+    """Return which of the published features are meant."""
+    there = opened.scan.features
+    if not there:
+        raise ArtifactError(
+            f"{opened.folder} holds none of the features that are published of {opened.name}.",
+            hint=f"expected {opened.adapter.layout_help}",
+        )
+    if name is None and len(there) > 1:
+        raise UsageError(f"Several features of {opened.name} are there: {', '.join(there)}.", hint="choose one with --name")
+    if name is not None and name not in there:
+        raise unknown_name("features", name, there)
+    return name or next(iter(there))
+
+
+def _import_dataset(
+    opened: Opened, chosen: str, config: ImportFeaturesConfig, options: RunOptions, folder: Path, rows: Manifest | None
+) -> plan.Summary:
+    load, recordings = opened.adapter.load_features, opened.scan.features[chosen]
+    assert load is not None
+    digest = cache(of_file)
+    document = {**opened.identity, "features": chosen, "store": config.store}
+    items = []
+    for position, (clip, recording) in enumerate(recordings.items()):
+        inputs = inputs_of(recording, digest) if options.shard.takes(position) else {}  # other shards' files need not be read
+        items.append(plan.Item(clip, folder / f"{clip}.h5", STAGE, VERSION, document, inputs))
+    sizes: dict[tuple[int, ...], str] = {}
+
+    def work(item: plan.Item) -> None:
+        known = asdict(recordings[item.id])
+        facts = {key: value.name if isinstance(value, Path) else value for key, value in known.items() if value not in ("", None)}
+        features = shaped(load(recordings[item.id]), ", ".join(map(str, facts.values())), config.store)
+        sizes.setdefault(features.shape[2:], item.id)
+        _write(item, features, facts)
+
+    kept = [(row.clip, row.values) for row in opened.scan.manifest.rows if row.clip in recordings]
+    beside, strange = labels.merged(None, kept, rows, overwrite=True)
+    note_problems(opened, options)
+    note_strange(strange, options)
+    summary = plan.run(items, work, options, log=folder)
+    if not options.dry_run:
+        labels.write_beside(folder, beside)
+        plan.write_worklist(folder, list(recordings))
+    _note_sizes(sizes, options)
+    return summary
+
+
+def _import_files(
+    found: Sequence[Entry], config: ImportFeaturesConfig, options: RunOptions, folder: Path, rows: Manifest | None
+) -> plan.Summary:
     digest = cache(of_file)  # of files that hold many clips; other shards' files need not be read again
     by_id = {entry.clip: entry for entry in found}
     items = []
@@ -86,7 +160,7 @@ def run(
         where = f"{entry.file.name}, '{entry.member}'" if entry.member else entry.file.name
         features = shaped(entry.load(), where, config.store)
         sizes.setdefault(features.shape[2:], item.id)
-        _write(item, features, entry)
+        _write(item, features, {"file": entry.file.name, **({"member": entry.member} if entry.member else {})})
 
     known = [(entry.clip, entry.values) for entry in found]
     beside, strange = labels.merged(labels.read_beside(folder), known, rows, overwrite=options.overwrite)
@@ -94,8 +168,9 @@ def run(
     if not options.dry_run:
         labels.write_beside(folder, beside)
         plan.write_worklist(folder, sorted({*(plan.read_worklist(folder) or []), *by_id}))
-    _note(sizes, strange, options)
-    return folder, summary
+    _note_sizes(sizes, options)
+    note_strange(strange, options)
+    return summary
 
 
 def entries(paths: Sequence[Path], config: ImportFeaturesConfig, skip: set[Path]) -> list[Entry]:
@@ -167,12 +242,12 @@ def _walk(given: Path, config: ImportFeaturesConfig, skip: set[Path]) -> Iterato
                 yield path
 
 
-def _write(item: plan.Item, features: Array, entry: Entry) -> None:
+def _write(item: plan.Item, features: Array, facts: dict[str, Any]) -> None:
     views: list[dict[str, Any]] = [
         {"name": "original" if number == 0 else f"view-{number}", "frames": None} for number in range(len(features))
     ]
     documents = {
-        "clip": {"file": entry.file.name, **({"member": entry.member} if entry.member else {})},
+        "clip": facts,
         "sampling": {"views": views},
         "config": dict(item.config),
         "provenance": provenance(STAGE, VERSION, item.config),
@@ -180,10 +255,7 @@ def _write(item: plan.Item, features: Array, entry: Entry) -> None:
     store.write(item.output, store.Artifact(store.Header("features", STAGE, VERSION, item.fingerprint), {"features": features}, documents))
 
 
-def _note(sizes: dict[tuple[int, ...], str], strange: Sequence[str], options: RunOptions) -> None:
+def _note_sizes(sizes: dict[tuple[int, ...], str], options: RunOptions) -> None:
     if len(sizes) > 1:
         listing = ", ".join(f"{' × '.join(map(str, size))} ({clip})" for size, clip in sizes.items())
         options.progress.note(f"The clips have features of different dimensions, which no method takes together: {listing}.")
-    if strange:
-        shown = ", ".join(strange[:5]) + (" …" if len(strange) > 5 else "")
-        options.progress.note(f"{len(strange)} clip(s) of the given manifest were not imported and are left out: {shown}")

@@ -21,8 +21,7 @@ from stages.render.pairs import Pair, PoseFiles, open_poses, pairs
 from stages.skeletons.poses import PoseSequence
 from stages.video import reader, writer
 from stages.video import source as sources
-from stages.video.decode import GRACE
-from stages.video.frame import Source
+from stages.video.frame import GRACE, Source
 
 Images = Generator[Array, None, None]
 

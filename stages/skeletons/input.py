@@ -24,6 +24,8 @@ class PoseInput(Config):
     """M: people per clip; fewer are filled with zeros."""
     frames: int = Field(64, ge=2)
     """T."""
+    fps: float | None = Field(None, gt=0)
+    """Come to so many frames per second first, so that padded clips show their tempo; None keeps the frames as they are."""
     length: Literal["resample", "pad-front", "pad-back"] = "resample"
     """How a clip comes to T frames: linear resampling, or zeros in front or behind (longer clips keep their last frames)."""
     face_camera: bool = True
@@ -56,6 +58,8 @@ def prepare(poses: PoseSequence, settings: PoseInput) -> tuple[Array, Array]:
     elif settings.scale == "unit":
         positions = transforms.scale_to_unit(positions)
     positions = transforms.interpolate_gaps(positions)
+    if settings.fps is not None and poses.frames > 1:
+        positions = transforms.resample(positions, max(1, round(poses.frames * settings.fps / poses.fps)))
     if settings.length == "resample":
         positions, mask = transforms.resample(positions, settings.frames), np.ones(settings.frames, dtype=bool)
     else:

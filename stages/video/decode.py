@@ -20,13 +20,8 @@ from stages.arrays import Array
 from stages.errors import ArtifactError
 from stages.video import source as sources
 from stages.video.errors import VideoError, refuse_foreign, why_unreadable
-from stages.video.frame import Source
+from stages.video.frame import FOLDER_FPS, GRACE, Source, window, window_of
 from stages.video.opencv import cv2
-
-FOLDER_FPS = 30.0
-"""Frames per second of a frame folder, whose images do not say when they were taken; also of a video that does not say."""
-GRACE = 0.0005
-"""Seconds by which a time may miss a window's edge: containers round to milliseconds."""
 
 Picture = tuple[float, Callable[[], Array]]
 """Seconds from the clip's first frame, and what converts the frame; it must be called before the next frame is taken, or not at all."""
@@ -70,11 +65,11 @@ def describe(source: Source) -> Info:
     if source.path.is_dir():
         images = _images(source.path)
         height, width = _load(images[0].path, 0, []).shape[:2]
-        return Info(width, height, FOLDER_FPS, len(range(*_window_of(len(images), source))), 0, "frames")
+        return Info(width, height, FOLDER_FPS, len(range(*window_of(len(images), source))), 0, "frames")
     with _opened(source.path) as capture:
         rate = _rate(capture) or FOLDER_FPS
         declared = _declared(capture)
-        start, end = _window(source)
+        start, end = window(source)
         inside = declared if (start, end) == (0.0, math.inf) else round((min(end, declared / rate) - start) * rate)
         width, height = (int(capture.get(key)) for key in (cv2().CAP_PROP_FRAME_WIDTH, cv2().CAP_PROP_FRAME_HEIGHT))
         return Info(width, height, rate, max(0, inside), int(capture.get(cv2().CAP_PROP_ORIENTATION_META)), "video")
@@ -91,8 +86,8 @@ def pictures(source: Source, note: Callable[[str], None]) -> Iterator[Picture]:
 
 def _folder_pictures(source: Source) -> Iterator[Picture]:
     images = _images(source.path)
-    wanted = range(*_window_of(len(images), source))
-    _, end = _window(source)
+    wanted = range(*window_of(len(images), source))
+    _, end = window(source)
     if not wanted or (end < math.inf and end > (len(images) + _slack(len(images))) / FOLDER_FPS):
         raise _beyond(source, len(images) / FOLDER_FPS, 0)
     shape: Shape = []
@@ -101,7 +96,7 @@ def _folder_pictures(source: Source) -> Iterator[Picture]:
 
 
 def _video_pictures(source: Source, note: Callable[[str], None]) -> Iterator[Picture]:
-    start, end = _window(source)
+    start, end = window(source)
     given = 0
     with _opened(source.path) as capture:
         clock = _Clock(_rate(capture) or FOLDER_FPS)
@@ -150,7 +145,7 @@ def _jump(capture: Any, clock: _Clock, source: Source) -> bool:
 
     A window without an end is read from the beginning: whether the file was whole can then be told from the number of its frames.
     """
-    start, end = _window(source)
+    start, end = window(source)
     if start <= _RUN_UP or end == math.inf or source.path.suffix.lower() not in _SOUGHT:
         return False
     capture.grab()
@@ -183,29 +178,19 @@ def _check_ended_well(source: Source, capture: Any, clock: _Clock, *, grabbed: i
             hint="copy or download it again; what can be read is not taken for the whole clip",
             frames_read=given,
         )
-    _, end = _window(source)
+    _, end = window(source)
     if given == 0 or (end < math.inf and end > length + slack / clock.rate):
         raise _beyond(source, length, given)
 
 
 def _beyond(source: Source, length: float, given: int) -> VideoError:
-    start, end = _window(source)
+    start, end = window(source)
     until = "the end" if end == math.inf else f"{end:g} s"
     return VideoError(
         f"The window from {start:g} s to {until} reaches beyond the end of {source.path}, which is {length:.2f} s long.",
         hint="correct 'start' and 'end' in the manifest",
         frames_read=given,
     )
-
-
-def _window(source: Source) -> tuple[float, float]:
-    return source.start or 0.0, math.inf if source.end is None else source.end
-
-
-def _window_of(count: int, source: Source) -> tuple[int, int]:
-    start, end = _window(source)
-    first = math.ceil((start - GRACE) * FOLDER_FPS)
-    return min(max(0, first), count), count if end == math.inf else min(count, math.ceil((end - GRACE) * FOLDER_FPS))
 
 
 def _slack(frames: int) -> float:

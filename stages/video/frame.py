@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
 from stages.arrays import Array
+
+FOLDER_FPS = 30.0
+"""Frames per second of a frame folder, whose images do not say when they were taken; also of a video that does not say."""
+GRACE = 0.0005
+"""Seconds by which a time may miss a window's edge: containers round to milliseconds."""
 
 
 @dataclass(frozen=True)
@@ -36,3 +42,15 @@ class Frame:
     index: int
     time: float
     image: Array
+
+
+def window(source: Source) -> tuple[float, float]:
+    """Return the seconds from which the clip runs and before which it ends; infinity without an end."""
+    return source.start or 0.0, math.inf if source.end is None else source.end
+
+
+def window_of(count: int, source: Source) -> tuple[int, int]:
+    """Return the positions (first, behind the last) of the clip's frames in a frame folder of ``count`` images."""
+    start, end = window(source)
+    first = math.ceil((start - GRACE) * FOLDER_FPS)
+    return min(max(0, first), count), count if end == math.inf else min(count, math.ceil((end - GRACE) * FOLDER_FPS))

@@ -3,6 +3,9 @@
 A clip's id is its path relative to the given folder, without the suffix; a file that is given itself is named by its stem.  Files that
 would share an id keep their suffixes.  A folder that holds numbered images is one clip; videos in it are left out, its subfolders are
 searched on.
+
+What was read of a file or folder is kept for the other clips that are windows of it, until it changes on disk: a folder of 100,000
+frames is listed once, a video of an hour hashed once.
 """
 
 from __future__ import annotations
@@ -10,16 +13,18 @@ from __future__ import annotations
 import math
 import os
 import re
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from itertools import pairwise
+from functools import lru_cache
+from itertools import count, pairwise
 from pathlib import Path
 
 from stages.artifacts import fingerprint
 from stages.datasets.manifest import Manifest, Row
 from stages.errors import ArtifactError, UsageError
-from stages.video.frame import Source
+from stages.video.frame import Source, window_of
 
 VIDEOS = (
     ".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg", ".wmv",
@@ -32,6 +37,11 @@ IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm")
 _NUMBERED = re.compile(r"(?P<name>.*?)(?P<number>\d+)$")
 _NO_FRAMES = re.compile(r"(^|[_-])(thumb|poster|cover|flow_?[xy])", re.IGNORECASE)
 _NO_CLIPS = ("thumb", "thumbs", "thumbnail", "thumbnails")
+_SETTLED = 3 * 10**9
+"""Nanoseconds after which the next change of a file or folder shows in its time: some file systems count in steps of two seconds."""
+_UNSETTLED = count(1)
+_FOLDERS = 4
+"""Listings that are kept; clips of one folder are worked on one after the other, and 100,000 frames take about 20 MB."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +52,18 @@ class Found:
     missing: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Image:
     """One frame of a frame folder."""
 
     number: int
-    path: Path
+    folder: Path
+    name: str
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return self.folder / self.name
 
 
 def find(paths: Sequence[Path], skip: Sequence[Path] = ()) -> Found:
@@ -109,17 +125,48 @@ def images(folder: Path) -> list[Image]:
     Raises:
         ArtifactError: no numbered images, several series of them, the same number twice, or gaps in the numbering.
     """
+    return list(_images(folder, _stamp(folder)))
+
+
+def digest(source: Source) -> str:
+    """Return the SHA-256 over the video's bytes, or the frames' names and bytes, and the window; files are streamed.
+
+    Of a frame folder only the frames in the window count.
+
+    Raises:
+        ArtifactError: the file cannot be read, or a frame folder is none.
+    """
+    try:
+        if source.path.is_dir():
+            content = fingerprint.combine((path.name, fingerprint.of_file(path)) for path in _frames(source))
+        else:
+            content = _hashed(source.path, _stamp(source.path))
+    except OSError as error:
+        raise ArtifactError(f"{source.path} cannot be read: {error.strerror}.") from None
+    return fingerprint.of_value([content, source.start, source.end])
+
+
+def _frames(source: Source) -> list[Path]:
+    """Return the frames of a clip; of a whole folder those that are there, whatever is wrong with their numbers."""
+    if (source.start, source.end) == (None, None):
+        return [source.path / name for name, _, _ in _numbered(_entries(source.path))]
+    there = images(source.path)
+    return [there[position].path for position in range(*window_of(len(there), source))]
+
+
+@lru_cache(maxsize=_FOLDERS)
+def _images(folder: Path, _: tuple[int, ...]) -> tuple[Image, ...]:
     series: dict[tuple[str, str], list[Image]] = defaultdict(list)
-    for path, name, number in _numbered(folder):
-        series[name, path.suffix.lower()].append(Image(number, path))
+    for file, name, number in _numbered(_entries(folder)):
+        series[name, _parted(file)[1]].append(Image(number, folder, file))
     if not series:
         raise ArtifactError(f"{folder} holds no numbered images.", hint="expected names such as img_00001.jpg or 000001.png")
     if len(series) > 1:
         names = ", ".join(f"{name}*{suffix} ({len(members)})" for (name, suffix), members in sorted(series.items())[:4])
         raise ArtifactError(f"{folder} holds several series of images: {names}.", hint="give each clip a folder of its own")
-    found = sorted(next(iter(series.values())), key=lambda image: (image.number, image.path.name))
+    found = sorted(next(iter(series.values())), key=lambda image: (image.number, image.name))
     numbers = [image.number for image in found]
-    twice = [number for number, count in Counter(numbers).items() if count > 1]
+    twice = [number for number, times in Counter(numbers).items() if times > 1]
     if twice:
         raise ArtifactError(f"{folder} holds frame {twice[0]} twice.", hint="leave one of the two in the folder")
     absent = numbers[-1] - numbers[0] + 1 - len(numbers)
@@ -130,23 +177,22 @@ def images(folder: Path) -> list[Image]:
             f"the first of them {gap}.",
             hint="copy the missing frames, or number the ones that are there without gaps",
         )
-    return found
+    return tuple(found)
 
 
-def digest(source: Source) -> str:
-    """Return the SHA-256 over the video's bytes, or the frames' names and bytes, and the window; files are streamed.
+@lru_cache(maxsize=1024)
+def _hashed(file: Path, _: tuple[int, ...]) -> str:
+    return fingerprint.of_file(file)
 
-    Raises:
-        ArtifactError: the file cannot be read, or a frame folder is none.
-    """
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    """Return numbers that change with a file's bytes or a folder's list of names; of one that has just changed, new ones every time."""
     try:
-        if source.path.is_dir():
-            content = fingerprint.combine((path.name, fingerprint.of_file(path)) for path, _, _ in _numbered(source.path))
-        else:
-            content = fingerprint.of_file(source.path)
+        status = path.stat()
     except OSError as error:
-        raise ArtifactError(f"{source.path} cannot be read: {error.strerror}.") from None
-    return fingerprint.of_value([content, source.start, source.end])
+        raise ArtifactError(f"{path} cannot be read: {error.strerror}.") from None
+    settled = time.time_ns() - status.st_mtime_ns > _SETTLED
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, 0 if settled else next(_UNSETTLED)
 
 
 def _places(paths: Sequence[Path], skip: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
@@ -173,34 +219,43 @@ def _walk(folder: Path, skip: Set[Path], seen: set[Path]) -> Iterator[Path]:
     if folder.resolve() in seen | skip:  # links are followed, but never in circles
         return
     seen.add(folder.resolve())
-    is_clip = bool(_numbered(folder))
+    entries = _entries(folder)
+    is_clip = bool(_numbered(entries))
     if is_clip:
         yield folder
-    for entry in _entries(folder):
-        if entry.is_dir():
+    for entry in entries:
+        path = folder / entry.name
+        if path.is_dir() if entry.is_symlink() else entry.is_dir():
             if entry.name.lower() not in _NO_CLIPS:
-                yield from _walk(entry, skip, seen)
-        elif not is_clip and entry.suffix.lower() in VIDEOS and entry.resolve() not in skip:
-            yield entry
+                yield from _walk(path, skip, seen)
+        elif not is_clip and _parted(entry.name)[1] in VIDEOS and path.resolve() not in skip:
+            yield path
 
 
-def _entries(folder: Path) -> list[Path]:
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
     try:
-        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+        with os.scandir(folder) as found:
+            return sorted((entry for entry in found if not entry.name.startswith(".")), key=lambda entry: entry.name)
     except OSError as error:
         raise ArtifactError(f"{folder} cannot be read: {error.strerror}.") from None
 
 
-def _numbered(folder: Path) -> list[tuple[Path, str, int]]:
-    """Return (path, what stands before the number, number) of the frames; pictures of videos and optical flow are none."""
-    entries = _entries(folder)
-    videos = {entry.stem for entry in entries if entry.suffix.lower() in VIDEOS}
+def _numbered(entries: Sequence[os.DirEntry[str]]) -> list[tuple[str, str, int]]:
+    """Return (file name, what stands before the number, number) of the frames; pictures of videos and optical flow are none."""
+    files = [(entry.name, *_parted(entry.name)) for entry in entries]
+    videos = {stem for _, stem, suffix in files if suffix in VIDEOS}
     found = []
-    for entry in entries:
-        match = _NUMBERED.match(entry.stem) if entry.suffix.lower() in IMAGES else None
-        if match and entry.stem not in videos and not _NO_FRAMES.search(match["name"]):
-            found.append((entry, match["name"], int(match["number"])))
+    for file, stem, suffix in files:
+        match = _NUMBERED.match(stem) if suffix in IMAGES else None
+        if match and stem not in videos and not _NO_FRAMES.search(match["name"]):
+            found.append((file, match["name"], int(match["number"])))
     return found
+
+
+def _parted(file: str) -> tuple[str, str]:
+    """Return a file name's stem and its ending in small letters."""
+    stem, dot, suffix = file.rpartition(".")
+    return (stem, dot + suffix.lower()) if stem else (file, "")
 
 
 def _named(places: Sequence[tuple[Path, Path]]) -> Iterator[tuple[str, Path]]:
@@ -232,10 +287,8 @@ def _clean(name: str) -> str:
 
 def _explicit(paths: Sequence[Path], name: str) -> list[Path]:
     """Return the file that ``name`` leads to where no search finds it: a full path, an unusual ending, beside a frame folder."""
-    roots = [path if path.is_dir() else path.parent for path in paths]
-    return list(
-        dict.fromkeys(root / name for root in roots if (root / name).is_file() or ((root / name).is_dir() and _numbered(root / name)))
-    )
+    places = [(path if path.is_dir() else path.parent) / name for path in paths]
+    return list(dict.fromkeys(place for place in places if place.is_file() or (place.is_dir() and _numbered(_entries(place)))))
 
 
 def _seconds(row: Row, column: str) -> float | None:

@@ -10,7 +10,7 @@ import pytest
 
 from stages.artifacts import store
 from stages.artifacts.fingerprint import of_file
-from stages.engine.feature_records import open_features
+from stages.engine.opening import open_clips
 from stages.engine.options import RunOptions
 from stages.skeletons.layouts import layout_named
 from stages.skeletons.poses import sequence, to_artifact
@@ -169,9 +169,9 @@ def test_heatmaps__of_a_pose_set_without_any_video(aqa, workspace) -> None:
     (workspace / "poses/squats/manifest.csv").write_text("clip,score\na,1.0\nb,2.0\n")
     code, out, err = aqa("extract-features", "--backbone", "heatmaps", "--set", "heatmaps.size=8")
     assert (code, out.split(";")[0]) == (0, "2 done, 0 skipped, 0 failed"), err
-    features = open_features("squats", "heatmaps", RunOptions())
+    features = open_clips("squats", {"features": "heatmaps"}, RunOptions())
     [first, second] = features.load(["a", "b"])
-    assert (first.features.shape, second.features.shape) == ((1, 5, 17, 8, 8), (1, 6, 17, 8, 8))
+    assert (first.features().values.shape, second.features().values.shape) == ((1, 5, 17, 8, 8), (1, 6, 17, 8, 8))
     assert first.row.number("score") == 1
     assert store.read(workspace / "features/squats/heatmaps/a.h5").arrays["features"].dtype == np.float16
     code, _, err = aqa("extract-features", ".", "--backbone", "heatmaps")

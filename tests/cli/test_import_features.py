@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stages.artifacts import store
-from stages.engine.feature_records import open_features
+from stages.engine.opening import open_clips
 from stages.engine.options import RunOptions
 
 
@@ -37,8 +37,8 @@ def test_folder__one_artifact_per_file_with_the_users_labels(aqa, workspace, fol
     assert (artifact.arrays["features"].shape, artifact.arrays["features"].dtype) == ((1, 4, 4), np.float32)
     assert artifact.documents["clip"] == {"file": "Ball_002.npy"}
     assert artifact.documents["sampling"] == {"views": [{"name": "original", "frames": None}]}
-    records = open_features("swin", "vst", RunOptions()).load(["Ball_000", "test/Ball_009"])
-    assert [(record.row.number("score"), record.features.shape) for record in records] == [(12.5, (1, 2, 4)), (7, (1, 1, 4))]
+    records = open_clips("swin", {"features": "vst"}, RunOptions()).load(["Ball_000", "test/Ball_009"])
+    assert [(record.row.number("score"), record.features().values.shape) for record in records] == [(12.5, (1, 2, 4)), (7, (1, 1, 4))]
     before = _contents(place)
     code, out, _ = aqa("import-features", folder, "--name", "vst")
     assert (code, out.split(";")[0]) == (0, "0 done, 4 skipped, 0 failed")
@@ -56,11 +56,11 @@ def test_shards__equal_one_run(aqa, workspace, folder) -> None:
 def test_the_real_file__300_dives_with_scores(aqa, workspace, shared) -> None:
     code, out, _ = aqa("import-features", shared / "data/unlv-dive/p3d_train.npz", "--set-name", "unlv-dive", "--name", "p3d")
     assert (code, out.split(";")[0]) == (0, "300 done, 0 skipped, 0 failed")
-    features = open_features(None, None, RunOptions())
-    assert features.name == "unlv-dive/p3d"
+    features = open_clips(None, {"features": None}, RunOptions())
+    assert (features.name, features.collections["features"].path.name) == ("unlv-dive", "p3d")
     assert features.manifest.columns == ["score", "difficulty"]
     [record] = features.load(["2"])
-    assert (record.features.shape, record.row.values) == ((1, 1, 2048), {"score": 72.0, "difficulty": 3.2})
+    assert (record.features().values.shape, record.row.values) == ((1, 1, 2048), {"score": 72.0, "difficulty": 3.2})
 
 
 def test_bad_files__the_others_are_done_and_exit_4(aqa, workspace, folder) -> None:

@@ -111,11 +111,11 @@ def test_scan__the_window_of_an_events_frames_is_exact(tmp_path: Path, place: st
 
 
 def test_scan__windows_at_high_frame_numbers_keep_103_frames() -> None:
-    from stages.video.decode import _window_of
+    from stages.video.frame import window_of
 
     for end in range(100_000, 300_000, 997):
         source = Source(Path(), (end - 103) / 30, end / 30)
-        assert _window_of(400_000, source) == (end - 103, end)
+        assert window_of(400_000, source) == (end - 103, end)
 
 
 def test_scan__a_dives_own_frames(tmp_path: Path) -> None:

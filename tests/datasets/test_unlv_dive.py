@@ -132,3 +132,79 @@ def test_scan__nothing_there(tmp_path: Path, shared: Path) -> None:
         unlv_dive.scan(tmp_path)
     shutil.copytree(shared / "data/annotations/AQA-7", tmp_path / "Split_4")
     assert len(unlv_dive.scan(tmp_path).manifest) == CLIPS
+
+
+def s3d(folder: Path, part: str, numbers: list[int], name: str = "all_{}_v2.npy") -> None:
+    """Write S3D's table of a part and its indices: features of 4 numbers, the dive's own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    table = np.empty((3, len(numbers)), dtype=object)
+    for row, number in enumerate(numbers):
+        table[0, row], table[1, row], table[2, row] = np.full(4, number, np.float32), np.zeros(4), float(number)
+    np.save(folder / name.format(part), table, allow_pickle=True)
+    np.save(folder / f"{part}ing_idx.npy", np.array(numbers, np.uint16)[:, None])
+
+
+def plain(file: Path, numbers: list[int], **columns: object) -> None:
+    """Write features as plain arrays."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    arrays = {"video_id": numbers, "score": np.array(numbers) * 3.0, "difficulty": np.full(len(numbers), 3.0), **columns}
+    values = np.array(numbers, np.float32)[:, None] * np.ones(4, np.float32)
+    np.savez(file, features=values, **{name: np.asarray(column) for name, column in arrays.items()})
+
+
+@pytest.mark.parametrize("home", ["diving-score/data_files", "UNLV-Dive", "data_files"])
+def test_features__of_s3d_as_its_authors_publish_them(tmp_path: Path, home: str) -> None:
+    folder = tmp_path / home
+    s3d(folder, "train", [5, 2, 370])
+    s3d(folder, "test", [1, 9], "all_{}.npy")
+    np.save(folder / "overall_scores.npy", np.arange(1.0, 371.0)[None])
+    np.save(folder / "difficulty_level.npy", np.full((1, 370), 2.0))
+    assert unlv_dive.locate(tmp_path) == tmp_path
+    found = unlv_dive.scan(tmp_path)
+    published = found.features["p3d"]
+    assert list(published) == ["001", "002", "005", "009", "370"]
+    for clip, recording in published.items():
+        assert unlv_dive.load_features(recording).tolist() == [[float(clip)] * 4]
+    rows = found.manifest.by_clip()
+    assert (rows["370"].values, rows["009"].text("split")) == (
+        {"score": 370.0, "score.execution": 185.0, "difficulty": 2.0, "split": "train"},
+        "test",
+    )
+    assert not any("labels alone" in problem for problem in found.problems)
+
+
+def test_features__as_plain_arrays_bring_their_scores(tmp_path: Path) -> None:
+    plain(tmp_path / "unlv-dive/p3d_train.npz", [7, 3])
+    assert unlv_dive.locate(tmp_path) == tmp_path
+    found = unlv_dive.scan(tmp_path)
+    assert found.manifest.clips == list(found.features["p3d"]) == ["003", "007"]
+    assert found.manifest.by_clip()["007"].values == {"score": 21.0, "score.execution": 7.0, "difficulty": 3.0, "split": "train"}
+    assert unlv_dive.load_features(found.features["p3d"]["007"]).tolist() == [[7.0] * 4]
+    assert found.problems == []
+    authors(tmp_path)
+    assert "70 of the dives that test have no features p3d" in unlv_dive.scan(tmp_path).problems
+
+
+def test_features__that_are_odd(tmp_path: Path) -> None:
+    authors(tmp_path)
+    plain(tmp_path / "p3d_train.npz", [1, 2], score=[[1.0]])
+    (tmp_path / "p3d_test.npz").write_bytes(b"PK no archive")
+    found = unlv_dive.scan(tmp_path)
+    assert found.features == {}
+    wanted = "expected video_id, score, difficulty, one number for each dive that"
+    assert found.problems[:2] == [f"p3d_{part}.npz: {wanted} {part}; not used" for part in ("train", "test")]
+    s3d(tmp_path, "test", [301, 302])
+    recording = unlv_dive.scan(tmp_path).features["p3d"]["302"]
+    s3d(tmp_path, "test", [301])
+    with pytest.raises(ArtifactError, match=r"all_test_v2\.npy holds 1 dives, expected 2 or more"):
+        unlv_dive.load_features(recording)
+    np.save(tmp_path / "all_test_v2.npy", np.array([None, {}], dtype=object), allow_pickle=True)
+    with pytest.raises(ArtifactError, match=r"all_test_v2\.npy: expected rows of features, stage scores and scores"):
+        unlv_dive.load_features(recording)
+    np.save(tmp_path / "all_test_v2.npy", np.zeros((3, 2)))
+    with pytest.raises(ArtifactError, match=r"all_test_v2\.npy"):
+        unlv_dive.load_features(recording)
+    np.save(tmp_path / "testing_idx.npy", {"a": np.ones(2), "b": np.ones(2)}, allow_pickle=True)
+    (tmp_path / "split_300_70/testing_idx.mat").unlink()
+    with pytest.raises(ArtifactError, match=r"testing_idx\.npy: expected one row of numbers"):
+        unlv_dive.scan(tmp_path)

@@ -52,6 +52,12 @@ def test_the_only_set__is_taken_with_its_manifest(options) -> None:
         features.view("still")
 
 
+def test_a_set__is_found_by_any_spelling(options) -> None:
+    write_pose_set(options.workspace.poses / "aqa-7")
+    assert open_clips("AQA7", {"poses": None}, options).name == "aqa-7"
+    assert open_clips("Dives", ANY, options).name == "dives"
+
+
 def test_several_sets__are_listed_and_chosen_by_name(options) -> None:
     _write(options.workspace.features / "dives/c3d/a.h5")
     with pytest.raises(UsageError, match=r"Several feature sets are possible: dives/c3d, dives/i3d"):

@@ -22,10 +22,12 @@ from stages.engine.options import RunOptions
 from stages.extract_pose.config import ExtractPoseConfig
 from stages.extract_pose.estimators import registry
 from stages.extract_pose.stage import run
+from stages.video.footage import Request
 from tests.extract_pose import toys
 registry.build, registry.fingerprint_of = toys.build, toys.fingerprint_of
 video, name = sys.argv[1:]
-_, summary = run(ExtractPoseConfig(estimator=name), RunOptions(device="cpu"), Path(video).with_suffix(f".{name}"), paths=[Path(video)])
+output = Path(video).with_suffix(f".{name}")
+_, summary = run(ExtractPoseConfig(estimator=name), RunOptions(device="cpu"), output, request=Request([Path(video)]))
 assert len(summary.done) == 1, summary
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

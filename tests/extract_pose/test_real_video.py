@@ -20,6 +20,7 @@ from stages.extract_pose.stage import run
 from stages.skeletons import poses
 from stages.skeletons.layouts import COCO_17, KINECT_25, MEDIAPIPE_33, Layout
 from stages.skeletons.poses import PoseSequence
+from stages.video.footage import Request
 from stages.workspace import Workspace
 
 NETWORK = "data/weights/ultralight_simplepose_coco17_256x192.onnx"
@@ -29,7 +30,7 @@ TRUNK = [("left_hip", "right_hip"), ("left_shoulder", "right_shoulder")]
 def extracted(tmp_path: Path, shared: Path, video: str, **settings: Any) -> PoseSequence:
     path = shared / "data" / video
     options = RunOptions(Workspace(tmp_path), device="cpu")
-    folder, summary = run(ExtractPoseConfig(estimator=str(shared / NETWORK), **settings), options, paths=[path], set_name="real")
+    folder, summary = run(ExtractPoseConfig(estimator=str(shared / NETWORK), **settings), options, request=Request([path], set_name="real"))
     assert summary.done == [path.stem]
     return poses.from_artifact(store.read(folder / f"{path.stem}.h5"), path.stem)
 

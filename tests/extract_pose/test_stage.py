@@ -18,6 +18,7 @@ from stages.extract_pose.estimators import registry
 from stages.extract_pose.stage import Execution, run
 from stages.skeletons import poses
 from stages.skeletons.poses import PoseSequence
+from stages.video.footage import Request
 from stages.workspace import Workspace
 from tests.extract_pose.toys import film, joints_in, scene, walk
 from tests.video.make import broken_video, make_frames
@@ -39,7 +40,7 @@ def options(tmp_path: Path, **settings: Any) -> RunOptions:
 
 
 def extract(tmp_path: Path, *paths: Path, execution: Execution | None = None, **settings: Any) -> tuple[Path, plan.Summary]:
-    return run(ExtractPoseConfig(**settings), options(tmp_path), paths=paths, execution=execution)
+    return run(ExtractPoseConfig(**settings), options(tmp_path), request=Request(paths), execution=execution)
 
 
 def clip(folder: Path, name: str) -> PoseSequence:
@@ -107,7 +108,7 @@ def test_run__a_short_gap_is_filled_and_marked_and_a_long_one_stays(tmp_path: Pa
 def test_run__settings_of_the_repair_are_used(tmp_path: Path, videos: Path) -> None:
     folder, _ = extract(tmp_path, videos, max_gap=0)
     assert np.isnan(clip(folder, "evening/one").positions[0, 8]).all()
-    smooth, _ = run(ExtractPoseConfig(smooth=0.3), options(tmp_path), tmp_path / "smooth", paths=[videos])
+    smooth, _ = run(ExtractPoseConfig(smooth=0.3), options(tmp_path), tmp_path / "smooth", request=Request([videos]))
     plain, smoothed = (clip(where, "morning/one").positions for where in (folder, smooth))
     assert 0 < np.abs(np.diff(smoothed, 2, axis=1)).mean() < np.abs(np.diff(plain, 2, axis=1)).mean()
 
@@ -118,10 +119,10 @@ def test_run__batches_and_shards_change_no_byte(tmp_path: Path, videos: Path) ->
     whole, _ = extract(tmp_path, videos)
     expected = digests(whole)
     assert len(expected) == 5
-    single, _ = run(ExtractPoseConfig(), options(tmp_path), tmp_path / "single", paths=[videos], execution=Execution(batch=1))
+    single, _ = run(ExtractPoseConfig(), options(tmp_path), tmp_path / "single", request=Request([videos]), execution=Execution(batch=1))
     assert digests(single) == expected
     for index in range(4):
-        run(ExtractPoseConfig(), options(tmp_path, shard=Shard(index, 4)), tmp_path / "parts", paths=[videos])
+        run(ExtractPoseConfig(), options(tmp_path, shard=Shard(index, 4)), tmp_path / "parts", request=Request([videos]))
     assert digests(tmp_path / "parts") == expected
     assert (tmp_path / "parts/manifest.csv").read_bytes() == (whole / "manifest.csv").read_bytes()
 
@@ -132,7 +133,7 @@ def test_run__what_is_done_is_skipped_without_building_a_network(tmp_path: Path,
     _, summary = extract(tmp_path, videos)
     assert summary.skipped == ["evening/one", "morning/one", "two"]
     (folder / "manifest.csv").unlink()
-    run(ExtractPoseConfig(), options(tmp_path, dry_run=True), tmp_path / "dry", paths=[videos])
+    run(ExtractPoseConfig(), options(tmp_path, dry_run=True), tmp_path / "dry", request=Request([videos]))
     assert not (tmp_path / "dry").exists()
 
 
@@ -145,15 +146,15 @@ def test_run__a_choice_of_the_athlete(tmp_path: Path) -> None:
     film(tmp_path / "v/three.mp4", [frame(t) for t in range(20)])
     widths = {}
     for person in ("largest", "most-moving", "longest", "3"):
-        folder, _ = run(ExtractPoseConfig(person=person), options(tmp_path), tmp_path / person, paths=[tmp_path / "v"])
+        folder, _ = run(ExtractPoseConfig(person=person), options(tmp_path), tmp_path / person, request=Request([tmp_path / "v"]))
         found = clip(folder, "three")
         widths[person] = float(np.nanmedian(found.positions[0, ..., 0]))
         assert found.clip["chosen_by"] == person
     assert widths["largest"] < 50
     assert 60 < widths["most-moving"] < 137
     assert widths["3"] > 130
-    both, _ = run(ExtractPoseConfig(people=2), options(tmp_path), tmp_path / "pair", paths=[tmp_path / "v"])
-    everybody, _ = run(ExtractPoseConfig(person="all"), options(tmp_path), tmp_path / "all", paths=[tmp_path / "v"])
+    both, _ = run(ExtractPoseConfig(people=2), options(tmp_path), tmp_path / "pair", request=Request([tmp_path / "v"]))
+    everybody, _ = run(ExtractPoseConfig(person="all"), options(tmp_path), tmp_path / "all", request=Request([tmp_path / "v"]))
     assert clip(both, "three").clip["people"] == ["1", "2"]
     assert clip(everybody, "three").positions.shape[0] == 3
     assert clip(everybody, "three").clip["people"] == ["1", "2", "3"]
@@ -184,7 +185,7 @@ def test_run__other_boxes_are_another_fingerprint_clip_by_clip(tmp_path: Path, v
     moved = table.rename(tmp_path / "moved.csv")
     moved.write_text("\n".join([*lines[:3], "two,0,11,30,34,90"]))
     dry = options(tmp_path, overwrite=True, dry_run=True, progress=Silent())
-    run(ExtractPoseConfig(estimator="boxed", boxes=str(moved)), dry, paths=[videos])
+    run(ExtractPoseConfig(estimator="boxed", boxes=str(moved)), dry, request=Request([videos]))
     states = {note.split("videos/")[-1]: note.split("  ")[0] for note in dry.progress.notes}  # type: ignore[attr-defined]
     assert states == dict.fromkeys(["evening/one.h5", "morning/one.h5", "two.h5"], "make again")
     with pytest.raises(Exception, match=r"1 output exists but was made differently, for example .*two.h5"):
@@ -194,7 +195,7 @@ def test_run__other_boxes_are_another_fingerprint_clip_by_clip(tmp_path: Path, v
 def test_run__a_manifest_cuts_windows_and_brings_labels(tmp_path: Path, videos: Path) -> None:
     labels = tmp_path / "labels.csv"
     labels.write_text("clip,video,start,end,score\nfirst,morning/one,0,0.3,7.5\nsecond,morning/one.mp4,0.4,0.8,9\nthird,absent,,,1\n")
-    folder, summary = run(ExtractPoseConfig(), options(tmp_path), paths=[videos], manifest=labels)
+    folder, summary = run(ExtractPoseConfig(), options(tmp_path), request=Request([videos], manifest=labels))
     assert summary.done == ["first", "second"]
     assert "there is no video 'absent'" in failures(summary)["third"]
     second = clip(folder, "second")
@@ -266,5 +267,5 @@ def test_run__a_box_behind_the_end_is_an_error_of_its_clip(tmp_path: Path, video
 def test_run__boxes_of_unknown_clips_are_noted(tmp_path: Path, videos: Path) -> None:
     (tmp_path / "boxes.csv").write_text("clip,frame,left,top,right,bottom\nmorning/one,0,10,30,34,90\nelsewhere,0,10,30,34,90\n")
     seen = options(tmp_path, progress=Silent())
-    run(ExtractPoseConfig(estimator="boxed", boxes=str(tmp_path / "boxes.csv")), seen, paths=[videos])
+    run(ExtractPoseConfig(estimator="boxed", boxes=str(tmp_path / "boxes.csv")), seen, request=Request([videos]))
     assert seen.progress.notes == ["1 clip(s) of the boxes are not among the videos: elsewhere"]  # type: ignore[attr-defined]

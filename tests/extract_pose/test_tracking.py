@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from stages.extract_pose import tracking
 from stages.extract_pose.estimators.contract import People
 from stages.extract_pose.tracking import RESUME_SECONDS, Track, Tracker, overlap
 from tests.extract_pose.toys import joints_in
@@ -62,6 +63,32 @@ def test_tracker__a_low_score_goes_on_but_does_not_begin() -> None:
     assert followed([faint] * 5) == []
     (track,) = followed([people(person(50)), *[faint] * 5])
     assert track.frames == [0, 1, 2, 3, 4, 5]
+
+
+def test_tracker__a_crowd_is_followed_one_by_one_whatever_is_compared_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = [(60 * column + 2 * (row % 2), 130 * row) for row in range(6) for column in range(10)]
+
+    def crowd(t: int) -> People:
+        order = np.random.default_rng(t).permutation(len(places))
+        return people(*(person(places[one][0] + 3 * t, places[one][1] - t) for one in order))
+
+    frames = [crowd(t) for t in range(12)]
+    whole = followed(frames)
+    monkeypatch.setattr(tracking, "_AT_ONCE", 1)
+    by_row = followed(frames)
+    assert len(whole) == len(places)
+    for track, other in zip(whole, by_row, strict=True):
+        assert track.frames == list(range(12))
+        assert np.ptp(np.diff(np.stack(track.boxes), axis=0), axis=0).max() == 0
+        assert np.array_equal(track.positions, other.positions)
+
+
+def test_median__counts_only_the_joints_that_count() -> None:
+    values = np.random.default_rng(0).normal(size=(30, 17, 2))
+    counted = np.random.default_rng(1).random((30, 17)) < np.linspace(0, 1, 30)[:, None]
+    expected = [np.median(some[which], axis=0) if which.any() else np.zeros(2) for some, which in zip(values, counted, strict=True)]
+    assert counted.any(axis=1).sum() < 30
+    assert np.allclose(tracking.median(values, counted), expected, atol=1e-12)
 
 
 def test_tracker__somebody_far_away_is_somebody_else() -> None:

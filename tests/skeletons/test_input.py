@@ -109,3 +109,10 @@ def test_skeleton_of__mixed_or_chosen() -> None:
     assert skeleton_of(PoseInput(skeleton="coco-17"), {"kinect-25", "coco-17"}) == COCO_17.name
     with pytest.raises(UsageError, match=r"different skeletons: coco-17, kinect-25\.\n  hint: choose one to convert to with --skeleton"):
         skeleton_of(PoseInput(), {"kinect-25", "coco-17"})
+
+
+def test_prepare__frames_per_second_keep_the_tempo_of_padded_clips() -> None:
+    slow, fast = clip(90), clip(30)
+    settings = PoseInput(frames=32, fps=slow.fps / 3, length="pad-back")
+    assert [int(prepare(poses, settings)[1].sum()) for poses in (slow, fast)] == [30, 10]
+    assert prepare(clip(1), settings)[1].sum() == 1

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
 
 import pytest
 
+from stages.artifacts import fingerprint
 from stages.datasets import manifest as manifests
 from stages.errors import ArtifactError, UsageError
 from stages.video.frame import Source
@@ -150,3 +153,67 @@ def test_digest__changes_with_bytes_names_and_window(tmp_path) -> None:
     assert len({folder, renamed, digest(Source(tmp_path / "f"))}) == 3
     with pytest.raises(ArtifactError, match=r"gone\.mp4 cannot be read: No such file"):
         digest(Source(tmp_path / "gone.mp4"))
+
+
+def aged(path, seconds: float = 60):
+    """Make a file or folder look as if it had not changed for a while."""
+    then = time.time() - seconds
+    os.utime(path, (then, then))
+    return path
+
+
+def test_images__a_folder_is_listed_once_until_it_changes(tmp_path, monkeypatch) -> None:
+    folder = touch(tmp_path, *(f"{number}.jpg" for number in range(1, 4)))
+    listed = []
+    real = os.scandir
+    monkeypatch.setattr(os, "scandir", lambda path: listed.append(path) or real(path))
+    aged(folder)
+    for _ in range(3):
+        assert [image.number for image in images(folder)] == [1, 2, 3]
+        digest(Source(folder, 0.0, 0.05))
+    assert len(listed) == 1
+    images(folder).clear()
+    assert len(images(folder)) == 3
+    touch(folder, "4.jpg")
+    assert [image.number for image in images(folder)] == [1, 2, 3, 4]
+    (folder / "4.jpg").unlink()
+    aged(folder, 30)
+    assert [image.path.name for image in images(folder)] == ["1.jpg", "2.jpg", "3.jpg"]
+
+
+def test_images__a_folder_that_changes_all_the_time_is_never_out_of_date(tmp_path) -> None:
+    for number in range(1, 50):
+        touch(tmp_path, f"{number}.jpg")
+        assert len(images(tmp_path)) == number
+
+
+def test_digest__of_a_window_of_frames_knows_just_these(tmp_path) -> None:
+    touch(tmp_path, *(f"f/{number}.jpg" for number in range(1, 10)))
+    window = Source(tmp_path / "f", 2 / 30, 5 / 30)
+    before = digest(window)
+    (tmp_path / "f/2.jpg").write_bytes(b"before it")
+    (tmp_path / "f/6.jpg").write_bytes(b"behind it")
+    assert digest(window) == before
+    for inside in (3, 5):
+        (tmp_path / f"f/{inside}.jpg").write_bytes(b"changed")
+        assert digest(window) != before
+        (tmp_path / f"f/{inside}.jpg").write_bytes(f"f/{inside}.jpg".encode())
+    assert digest(window) == before
+    (tmp_path / "f/4.jpg").unlink()
+    with pytest.raises(ArtifactError, match="1 of these frames are missing, the first of them 4"):
+        digest(window)
+
+
+def test_digest__a_long_video_is_hashed_once_for_its_windows_until_it_changes(tmp_path, monkeypatch) -> None:
+    video = aged(touch(tmp_path, "long.mp4") / "long.mp4")
+    hashed = []
+    real = fingerprint.of_file
+    monkeypatch.setattr(fingerprint, "of_file", lambda path: hashed.append(path) or real(path))
+    first = [digest(Source(video, start, start + 1.0)) for start in range(5)]
+    assert (len(hashed), len(set(first))) == (1, 5)
+    video.write_bytes(b"Long.mp4")
+    assert digest(Source(video, 0, 1.0)) != first[0]
+    video.write_bytes(b"long.mp4")
+    assert digest(Source(video, 0, 1.0)) == first[0]
+    aged(video, 30)
+    assert digest(Source(video, 0, 1.0)) == first[0]

@@ -91,6 +91,14 @@ BACKBONES: Mapping[str, Entry] = {
         "He et al., Deep Residual Learning for Image Recognition, CVPR 2016; as in ACTION-NET, ACM MM 2020",
         "https://download.pytorch.org/models/resnet50-0676ba61.pth",
     ),
+    "tiny": Entry(
+        f"{_HERE}.tiny:build",
+        "rgb",
+        128,
+        "a small network that learned from rendered people, for the demo and the tests; ships with the toolkit",
+        "examples/train_tiny_rgb.py",
+        packaged="tiny.h5",
+    ),
     HEATMAPS: Entry(
         "",
         "poses",
