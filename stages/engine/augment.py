@@ -27,7 +27,7 @@ class Augmentation(Config):
     jitter: float = Field(0.0, ge=0)
     """Standard deviation of noise that is new in every frame."""
     crop: float = Field(0.0, ge=0, lt=1)
-    """Largest share of the clip that is cut off, at random from both ends; the rest is resampled to T frames."""
+    """Largest share of the clip that is cut off, at random from both ends; the rest is resampled to the clip's length."""
     flip: bool = False
     """Swap left and right with probability one half."""
     drop_joints: float = Field(0.0, ge=0, lt=1)
@@ -46,7 +46,7 @@ def augment(batch: Batch, settings: Augmentation, layout: Layout) -> Batch:
     if settings.scale:
         poses = poses * (1 + settings.scale * (2 * torch.rand(count, 1, 1, 1, 1, device=poses.device) - 1))
     if settings.crop:
-        poses = _crop(poses, settings.crop)
+        poses = _crop(poses, batch.mask, settings.crop)
     if settings.noise:
         poses = poses + settings.noise * torch.randn(count, channels, 1, joints, people, device=poses.device)
     if settings.jitter:
@@ -71,11 +71,15 @@ def _rotations(count: int, channels: int, degrees: float, like: Tensor) -> Tenso
     return matrix
 
 
-def _crop(poses: Tensor, share: float) -> Tensor:
+def _crop(poses: Tensor, mask: Tensor, share: float) -> Tensor:
     count, channels, frames, joints, people = poses.shape
     length = 1 - share * torch.rand(count, device=poses.device)
     start = (1 - length) * torch.rand(count, device=poses.device)
-    where = 2 * (start[:, None] + length[:, None] * torch.linspace(0, 1, frames, device=poses.device)) - 1
+    frame = torch.arange(frames, device=poses.device)
+    first, span = mask.float().argmax(dim=1), (mask.sum(dim=1) - 1).clamp(min=1)
+    place = ((frame - first[:, None]) / span[:, None]).clamp(0, 1)  # in the real part of the clip, from 0 to 1
+    wanted = first[:, None] + span[:, None] * (start[:, None] + length[:, None] * place)
+    where = 2 * wanted / max(frames - 1, 1) - 1
     grid = torch.stack([torch.zeros_like(where), where], dim=-1)[:, :, None]
     flat = poses.permute(0, 1, 3, 4, 2).reshape(count, channels * joints * people, frames, 1)
     sampled = F.grid_sample(flat, grid, align_corners=True, padding_mode="border")

@@ -16,6 +16,7 @@ from stages.finetune.config import resolve_finetune
 from stages.pretrain.config import resolve_pretrain
 
 MINIATURE = ("--dataset", "generated-6x1+4", "--pretrain-epochs", "1", "--epochs", "1")
+STAGES = ["datasets", "extract-pose", "extract-features", "pretrain"] + ["finetune"] * 4 + ["evaluate"] * 4
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -29,8 +30,8 @@ def test_demo__runs_what_it_prints_and_ends_with_the_numbers(aqa, tmp_path, monk
     code, out, err = aqa("demo", "--workspace", folder, *MINIATURE)
     assert code == 0, err
     assert out.startswith(f"$ export AQA_WORKSPACE={folder}\n")
-    assert [line.split()[2] for line in commands_of(out)] == ["import-poses", "pretrain"] + ["finetune"] * 3 + ["evaluate"] * 3
-    assert "10 done, 0 skipped" in out
+    assert [line.split()[2] for line in commands_of(out)] == STAGES
+    assert out.count("10 done, 0 skipped") == 3
     table = out[out.index("out-of-fold") :]
     for title in EXPERIMENTS.values():
         figures = next(line for line in table.splitlines() if line.startswith(title)).split("\t")
@@ -46,9 +47,10 @@ def test_demo__runs_what_it_prints_and_ends_with_the_numbers(aqa, tmp_path, monk
     code, out, _ = aqa("demo", "--workspace", folder, *MINIATURE)
     assert code == 0
     assert [line.split(";")[0] for line in out.splitlines() if " done, " in line] == [
-        "0 done, 10 skipped, 0 failed",
+        "0 done, 10 skipped",
+        *["0 done, 10 skipped, 0 failed"] * 2,
         "0 done, 1 skipped, 0 failed",
-        *["0 done, 3 skipped, 0 failed"] * 3,
+        *["0 done, 3 skipped, 0 failed"] * 4,
     ]
     assert {path: path.stat().st_mtime_ns for path in (folder / "models").rglob("*.h5")} == before
 
@@ -56,7 +58,7 @@ def test_demo__runs_what_it_prints_and_ends_with_the_numbers(aqa, tmp_path, monk
 def test_demo__an_error_of_a_stage_is_its_own(aqa, tmp_path) -> None:
     code, _, err = aqa("demo", "--workspace", tmp_path / "demo", "--dataset", "generated-big")
     assert code == 2
-    assert "Unknown data set 'generated-big'" in err
+    assert "generated-big" in err
 
 
 def test_demo__scratch_and_pretrained_train_the_same_network() -> None:
@@ -67,7 +69,7 @@ def test_demo__scratch_and_pretrained_train_the_same_network() -> None:
             Layer("flag", nest_flags(flags)),
         ]
 
-    _, pretrain, pretrained, scratch, *_ = commands("generated", 40, 50)
+    *_, pretrain, pretrained, scratch, _, _ = [words for words in commands(Path("x"), "generated", 40, 50) if words[0] != "evaluate"]
     encoder, network = resolve_pretrain(layers(pretrain)).config.settings, resolve_finetune(layers(scratch)).config.settings
     assert encoder["encoder_settings"] == network["encoder_settings"]
     assert encoder["input"] == network["input"]
