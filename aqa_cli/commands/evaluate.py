@@ -93,6 +93,19 @@ def _text(evaluation: Evaluation, *, dry_run: bool) -> str:
     return "\n".join(lines)
 
 
+def _streams(found: Figures) -> list[str]:
+    from stages.evaluate.names import TITLES, headline_of, interval_of, shown
+
+    if found.streams is None:
+        return []
+    streams, name = found.streams, headline_of(found)
+    lines = [f"streams, {TITLES[name]} of each alone, and how often it was picked"]
+    for stream, figures in streams.figures.items():
+        lines.append(f"  {stream:<9} {shown(figures[name].value)}  {interval_of(figures[name])}  picked {streams.picked[stream]:.0%}")
+    nearest = f"{shown(streams.right.value, 3)}  {interval_of(streams.right, 3)}"
+    return [*lines, f"  picks that were the nearest {nearest}; always the same stream {shown(streams.chance.value, 3)}"]
+
+
 def text_of(found: Figures, clips: int) -> str:
     """Return the figures as lines for people."""
     from stages.evaluate.names import TITLES, interval_of, range_sentence, shown
@@ -104,6 +117,7 @@ def text_of(found: Figures, clips: int) -> str:
     for title, estimate in rows + leading:
         spread = f"  sd over seeds {shown(estimate.deviation)}" if len(estimate.seeds) > 1 else ""
         lines.append(f"{title:<{width}} {shown(estimate.value):>11}  {interval_of(estimate)}{spread}".rstrip())
+    lines += _streams(found)
     lines += [f"note: {note}" for note in found.notes]
     if found.score_range:
         lines.append(range_sentence(found))

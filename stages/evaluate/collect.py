@@ -155,17 +155,22 @@ def _tested(model: Model, data: ClipSet, name: str) -> list[Record]:
 
 def _add(rows: dict[str, dict[str, Any]], model: Model, records: list[Record], entry: Mapping[str, Any], device: torch.device) -> None:
     """Put one model's predictions into ``rows``; classes go in by name, since folds may have seen different ones."""
-    target, predicted = model.target, model.predict(records, device)["predicted"]
+    target, said = model.target, model.predict(records, device)
+    predicted = said.pop("predicted")
+    extra = {name: values for name, values in said.items() if values.ndim == 1}
     odd = [record.clip for record, value in zip(records, predicted, strict=True) if not np.isfinite(value)]
     if odd:
         raise ArtifactError(
             f"The model {entry['id']} predicts what is no number for {len(odd)} clip(s): {some(odd)}.",
             hint="its training diverged: train it again with a lower learning rate",
         )
-    for record, value in zip(records, predicted, strict=True):
+    seed = str(entry["seed"])
+    for number, (record, value) in enumerate(zip(records, predicted, strict=True)):
         if record.clip not in rows:
             rows[record.clip] = _describe(record, target, entry["fold"])
-        rows[record.clip]["predicted"][str(entry["seed"])] = target.classes[int(value)] if target.classes else float(value)
+        rows[record.clip]["predicted"][seed] = target.classes[int(value)] if target.classes else float(value)
+        for name, values in extra.items():
+            rows[record.clip]["extra"].setdefault(name, {})[seed] = float(values[number])
 
 
 def _describe(record: Record, target: Target, fold: str) -> dict[str, Any]:
@@ -180,6 +185,7 @@ def _describe(record: Record, target: Target, fold: str) -> dict[str, Any]:
         "mean": float(target.means[number]) if known else np.nan,
         "deviation": float(target.deviations[number]) if known else np.nan,
         "predicted": {},
+        "extra": {},
     }
 
 
@@ -208,7 +214,12 @@ def _table(rows: Mapping[str, Mapping[str, Any]], seeds: tuple[str, ...], target
         classes=classes,
         means=means if normalised else None,
         deviations=column("deviation") if normalised else None,
+        extra={name: np.array([[row["extra"][name][seed] for row in rows.values()] for seed in seeds]) for name in _extras(rows)},
     )
+
+
+def _extras(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    return list(next(iter(rows.values()))["extra"]) if rows else []
 
 
 def _facts(index: Mapping[str, Any], members: Sequence[_Member], seeds: tuple[str, ...], table: Table) -> dict[str, Any]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from stages.arrays import Array
-from stages.evaluate import metrics
+from stages.evaluate import metrics, streams
 from stages.evaluate.config import EvaluateConfig
 from stages.evaluate.names import BASELINES, ENSEMBLE, TITLES
 from stages.evaluate.statistics import Estimate, Figure, estimates
+from stages.evaluate.streams import Streams
 from stages.evaluate.table import Table
 
 SMALLEST_PART = 3
@@ -32,6 +33,7 @@ class Figures:
         score_range: lowest and highest score that R-ℓ2 used over all clips; None for classes.
         range_given: whether that range was given, and not taken from the evaluated truth.
         notes: what must be said beside the figures: parts left out of a mean, figures that are not defined.
+        streams: of a model that picks one of several streams; None for others.
     """
 
     overall: Mapping[str, Estimate]
@@ -42,6 +44,7 @@ class Figures:
     score_range: tuple[float, float] | None
     range_given: bool = False
     notes: tuple[str, ...] = ()
+    streams: Streams | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``metrics.json``."""
@@ -51,6 +54,7 @@ class Figures:
             "per_fold": _parts_to_json(self.per_fold, self.fold_counts),
             "score_range": list(self.score_range) if self.score_range else None,
             "notes": list(self.notes),
+            **({"streams": self.streams.to_json()} if self.streams else {}),
         }
 
 
@@ -86,6 +90,22 @@ def compute(table: Table, config: EvaluateConfig) -> Figures:
         score_range=None if table.classes else _range(table, config),
         range_given=config.range is not None,
         notes=tuple(notes),
+        streams=_streams(table, config),
+    )
+
+
+def _streams(table: Table, config: EvaluateConfig) -> Streams | None:
+    names = streams.names_of(table)
+    if not names:
+        return None
+    alone = {name: replace(table, predicted=table.extra[streams.PREFIX + name]) for name in names}
+    picked = table.extra[streams.PICKED]
+    share = {"share": streams.share_of_draws}
+    return Streams(
+        figures={name: _estimates(each, _overall(each, config, []), config) for name, each in alone.items()},
+        picked={name: float((picked == number).mean()) for number, name in enumerate(names)},
+        right=_estimates(table, share, config, predicted=streams.right(table))["share"],
+        chance=_estimates(table, share, config, predicted=streams.best_always(table))["share"],
     )
 
 

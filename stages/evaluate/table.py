@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -29,6 +29,7 @@ class Table:
         classes: names of the levels or actions; empty for scores.
         means, deviations: (N,) mean and deviation of the scores of each clip's class, for class-normalised figures.
         normalised_by: whose means and deviations those are.
+        extra: what else the models say of each clip, by name, each (seeds, N).
     """
 
     clips: Array
@@ -43,6 +44,7 @@ class Table:
     means: Array | None = None
     deviations: Array | None = None
     normalised_by: str = "the training clips"
+    extra: Mapping[str, Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.clips)

@@ -30,7 +30,7 @@ def predictions(evaluation: Evaluation) -> None:
         "facts": dict(evaluation.facts),
     }
     documents = {"samples": samples, "config": document, "provenance": dict(evaluation.provenance)}
-    arrays = {"predicted": table.predicted.T, "truth": table.truth}
+    arrays = {"predicted": table.predicted.T, "truth": table.truth} | {f"extra/{name}": values.T for name, values in table.extra.items()}
     store.write(evaluation.folder / PREDICTIONS, Artifact(header, arrays, documents))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-from scipy.signal import savgol_filter
 
 from stages.arrays import Array
 
@@ -44,6 +43,8 @@ def smooth(positions: Array, times: Array, seconds: float) -> Array:
     Each unbroken run of frames is smoothed by itself; one that is shorter than the window by the longest window that fits, and one of
     fewer than five frames not at all.
     """
+    from scipy.signal import savgol_filter  # takes a second to import, and few runs smooth
+
     step = float(np.median(np.diff(times))) if len(times) > 1 else 1.0
     window = 2 * round(seconds / step / 2) + 1
     smoothed = positions.copy()

@@ -66,7 +66,7 @@ class Model:
 
         Returns:
             ``predicted`` (N,) in the data's units (a class index for levels and actions), ``scores`` (N, classes) for those,
-            and whatever else the method says.
+            and whatever else the method says; its ``value.NAME`` become ``predicted.NAME``, in the data's units too.
         """
         if isinstance(self.method, Assessor):
             prepared = clips if clips is not None else to_clips(records, self.method.inputs)
@@ -75,8 +75,10 @@ class Model:
             raw = dict(self.method.predict(records))
         if self.target.classes:
             return {"predicted": raw["scores"].argmax(axis=1).astype(np.float64), **raw}
-        value = raw.pop("value")
-        return {"predicted": self.target.decode(value, [record.row for record in records]), **raw}
+        rows = [record.row for record in records]
+        decoded = {name: self.target.decode(value, rows) for name, value in raw.items() if name.partition(".")[0] == "value"}
+        rest = {name: value for name, value in raw.items() if name not in decoded}
+        return {name.replace("value", "predicted", 1): value for name, value in decoded.items()} | rest
 
 
 def build(name: str, settings: Mapping[str, Any], context: Context, encoder: Mapping[str, Any] | None) -> Any:

@@ -117,6 +117,7 @@ class _Pretraining:
         device = devices.choose(self.options.device)
         sets = {name: to_clips(records, method.inputs) for name, records in train.items()}
         sets["train"] = to_clips(everything, method.inputs) if len(train) > 1 else next(iter(sets.values()))
+        method.measure(sets["train"])
         validation = to_clips(held_out, method.inputs) if held_out else None
         setting = loop.Setting(
             seed=self.config.seed,

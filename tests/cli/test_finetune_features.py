@@ -11,6 +11,7 @@ import pytest
 from stages.artifacts import store
 from stages.engine.opening import open_clips
 from stages.engine.options import RunOptions
+from stages.finetune.methods.features import STATISTICS
 from stages.finetune.model import Model
 from tests.small import write_feature_set
 
@@ -44,6 +45,15 @@ def test_finetune__features_predict_the_scores(aqa, features: Path, workspace: P
     assert _spearman(workspace, f"arms-{method}") > 0.8
     said = store.read_document(workspace / f"models/arms-{method}/fold-1/0.h5", "config")
     assert said["settings"]["features"]["backbone"] == "i3d"
+
+
+def test_statistics__by_hand() -> None:
+    values = np.array([[0.0, 1.0], [2.0, 1.0], [1.0, 1.0]])
+    found = {name: function(values).tolist() for name, function in STATISTICS.items()}
+    assert found["mean"] == [1, 1]
+    assert found["std"] == pytest.approx([np.sqrt(2 / 3), 0])
+    assert found["change"] == [1.5, 0]
+    assert all(np.isfinite(function(values[:1])).all() for function in STATISTICS.values())
 
 
 def test_finetune__a_clip_s_score_does_not_depend_on_its_company(aqa, features: Path, workspace: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,12 @@ import jinja2
 import numpy as np
 
 from stages.arrays import Array
-from stages.evaluate import names
+from stages.evaluate import names, streams
 from stages.evaluate.evaluation import Evaluation
 from stages.evaluate.report import charts
 from stages.evaluate.report.drawing import Drawing
 from stages.evaluate.statistics import Estimate
+from stages.evaluate.streams import Streams
 from stages.evaluate.table import Table
 from stages.version import __version__
 
@@ -84,6 +85,7 @@ def context(evaluation: Evaluation) -> dict[str, Any]:
             )
             if part
         ],
+        "streams": _streams(table, found.streams, style),
         "legend": charts.legend(style),
         "scores": None if table.classes else _scores(table, style),
         "confusion": _confusion(table) if table.classes else None,
@@ -129,6 +131,22 @@ def _tiles(evaluation: Evaluation) -> list[tuple[str, str]]:
         (names.TITLES[name], names.shown(found.overall[name].value, 3)) for name in ("mae", "rmse", "macro_f1") if name in found.overall
     ]
     return tiles
+
+
+def _streams(table: Table, found: Streams | None, style: Mapping[str, str]) -> dict[str, Any] | None:
+    """Return each stream's figures and scatter, and how good the picks were; None for models without streams."""
+    if found is None:
+        return None
+    counts = {name: round(share * len(table)) for name, share in found.picked.items()}
+    part = _parts("Streams", "stream", found.figures, counts)
+    alone = {name: replace(table, predicted=table.extra[streams.PREFIX + name]) for name in found.figures}
+    return {
+        "part": part,
+        "right": _cell("accuracy", found.right),
+        "chance": names.shown(found.chance.value),
+        "scatters": [(name, charts.scatter(each, style)) for name, each in alone.items()],
+        "names": list(found.figures),
+    }
 
 
 def _overall(found: Mapping[str, Estimate]) -> list[dict[str, Any]]:
@@ -191,7 +209,16 @@ def _clip(table: Table, errors: Array, number: int) -> dict[str, str]:
         "truth": f"{table.truth[number]:.4g}",
         "predicted": f"{table.ensemble[number]:.4g}",
         "error": f"{errors[number]:+.3g}",
+        "picked": _picked(table, number),
     }
+
+
+def _picked(table: Table, number: int) -> str:
+    """Return which stream was picked for a clip, by the first seed, and how sure that was; nothing where there are no streams."""
+    there = streams.names_of(table)
+    if not there:
+        return ""
+    return f"{there[int(table.extra[streams.PICKED][0, number])]} ({table.extra[streams.CONFIDENCE][0, number]:.0%})"
 
 
 def _confusion(table: Table) -> list[tuple[str, int, list[tuple[str, float, bool]]]]:

@@ -1,4 +1,4 @@
-"""Regression on what a video network saw: the mean of a clip's segments, and a classical regressor or a few layers.
+"""Regression on what a video network saw: the mean over a clip's segments, and a classical regressor or a few layers.
 
 The mean feature and a regressor is the first baseline of most papers on video (C3D-SVR and its kin), and a stream by itself of those
 that fuse modalities.  Features with further dimensions (maps, patches) are taken as one long vector.
@@ -6,7 +6,7 @@ that fuse modalities.  Features with further dimensions (maps, patches) are take
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import ClassVar, Literal
 
@@ -27,12 +27,27 @@ from stages.finetune.methods.layers import Standardise
 from stages.finetune.methods.losses import regression_loss
 
 ROLE = "features"
+StatisticName = Literal["mean", "std", "change"]
+
+
+def _change(values: Array) -> Array:
+    return np.abs(np.diff(values, axis=0, append=values[-1:])).sum(axis=0) / max(len(values) - 1, 1)
+
+
+STATISTICS: Mapping[StatisticName, Callable[[Array], Array]] = {
+    "mean": lambda values: np.asarray(values.mean(axis=0)),
+    "std": lambda values: np.asarray(values.std(axis=0)),
+    "change": _change,
+}
+"""Of a clip's features (S, D, …) → (D, …)."""
 
 
 class Settings(regressors.RegressorSettings):
     """Settings of ridge and SVR."""
 
     features: FeatureInput = FeatureInput()
+    statistics: tuple[StatisticName, ...] = Field(("mean",), min_length=1)
+    """What is taken of each number over the segments: its mean, its deviation, or its mean change from one to the next."""
 
 
 class SVRSettings(Settings, regressors.SVRSettings):
@@ -40,7 +55,7 @@ class SVRSettings(Settings, regressors.SVRSettings):
 
 
 class _Features(regressors.TableRegressor):
-    """The mean over the segments of the clip itself as the table."""
+    """Statistics over the segments of the clip itself as the table."""
 
     SETTINGS: ClassVar[type[MethodConfig]] = Settings
     settings: Settings
@@ -51,20 +66,20 @@ class _Features(regressors.TableRegressor):
         return (ROLE,)
 
     def table(self, records: Records) -> Array:
-        """Return the mean features, (N, D)."""
+        """Return the statistics one after the other, (N, statistics · D)."""
         rows = []
         for record in records:
             values, real = segments(record.features(), self.settings.features)
-            rows.append(values[0][real].mean(axis=0).ravel())
+            rows.append(np.concatenate([STATISTICS[name](values[0][real]).ravel() for name in self.settings.statistics]))
         return np.stack(rows).astype(np.float64)
 
 
 class FeaturesRidge(_Features, regressors.Ridge):
-    """Ridge regression on mean features."""
+    """Ridge regression on features."""
 
 
 class FeaturesSVR(_Features, regressors.SVR):
-    """Support vector regression on mean features."""
+    """Support vector regression on features."""
 
     SETTINGS: ClassVar[type[MethodConfig]] = SVRSettings
     settings: SVRSettings

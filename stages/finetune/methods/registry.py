@@ -16,6 +16,12 @@ METHODS: Mapping[str, Entry] = {
         "2M-AF, section 3.2",
         "poses, encoder (optional)",
     ),
+    "2m-af": Entry(
+        f"{_METHODS}.two_modality:TwoModality",
+        "skeleton encoder and video features, with preference fusion or those it is compared with",
+        "2M-AF, section 3.2",
+        "poses, features, encoder (optional)",
+    ),
     "linear-probe": Entry(
         f"{_METHODS}.probes:LinearProbe", "linear regression or classification of a frozen encoder's features", "probe", "poses, encoder"
     ),
