@@ -29,6 +29,7 @@ COMMANDS = {
     "status": "aqa_cli.commands.status",
     "config": "aqa_cli.commands.config",
     "methods": "aqa_cli.commands.methods",
+    "profile": "aqa_cli.commands.profile",
     "doctor": "aqa_cli.commands.doctor",
 }
 """Command → module with a function ``command``, or a Typer ``app`` of subcommands, in the order in which help shows them."""

@@ -19,6 +19,7 @@
 ``render``             stage: skeletons drawn over their videos
 ``pretrain``           stage: unlabelled motion into an encoder; one module per method
 ``finetune``           stage: a few scored clips into a model; one module per method
+``profile``            what a method costs: parameters, operations, time, memory
 ``evaluate``           stage: predictions, metrics with intervals, a report
 =====================  ================================================================================================
 

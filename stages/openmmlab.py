@@ -37,6 +37,16 @@ _DISTRIBUTIONS: Mapping[str, str] = {
 """What the two packages need → what it is installed by."""
 
 
+_SILENCED: tuple[tuple[str, type[Warning], str], ...] = (
+    (r"`torch\.cuda\.amp\.autocast", FutureWarning, r"mmpose\.models\."),
+    (r"pkg_resources is deprecated", UserWarning, r"mmengine\."),
+    (r"torch\.meshgrid", UserWarning, r"torch\.functional"),
+    (r"The metainfo config file", UserWarning, r"mmpose\.datasets\."),
+    (r"Passing more than 2 positional arguments to np\.", DeprecationWarning, r"mmpose\.codecs\."),
+)
+"""What they say at run time and no user of ours can act on: message, category, and the module that it is laid to."""
+
+
 @dataclass(frozen=True)
 class Published:
     """One model of a package's own index.
@@ -84,9 +94,8 @@ def prepare() -> None:
         _stand_in("xtcocotools.mask")
         _stand_in("xtcocotools.coco", COCO=_unusable("xtcocotools.coco.COCO", "xtcocotools"))
         _stand_in("xtcocotools.cocoeval", COCOeval=_unusable("xtcocotools.cocoeval.COCOeval", "xtcocotools"))
-    # What they say about themselves at run time (deprecated torch and numpy calls) is nothing that a user of ours can act on.
-    warnings.filterwarnings("ignore", module=r"(mmpose|mmaction|mmengine|mmcv)\.")
-    warnings.filterwarnings("ignore", message=r"torch\.meshgrid")
+    for message, category, module in _SILENCED:
+        warnings.filterwarnings("ignore", message, category, module)
     with _quiet():
         from mmengine.logging import MMLogger
 
@@ -109,6 +118,26 @@ def build_action(config: Any) -> nn.Module:
         ArtifactError: the config describes no network that mmaction2 can build.
     """
     return _build("mmaction", config)
+
+
+def action_backbone(name: str, **arguments: Any) -> Any:
+    """Return a fresh backbone of mmaction2, a module of the class ``mmaction.models.backbones.<name>``, initialised as mmaction2 does.
+
+    Its weights come from torch's random numbers alone, so that a seed fixes them.
+
+    Raises:
+        MissingDependencyError: a package of the extra is not installed.
+    """
+    prepare()
+    with _quiet(), _importing("mmaction"):
+        importlib.import_module("mmaction.engine.model")  # registers an initialiser that its graph networks name
+        backbones = importlib.import_module("mmaction.models.backbones")
+    from mmengine.registry import DefaultScope
+
+    with _quiet(), DefaultScope.overwrite_default_scope("mmaction"):
+        network = getattr(backbones, name)(**arguments)
+        network.init_weights()
+    return network
 
 
 def pose_config(name_or_path: str | Path) -> Any:

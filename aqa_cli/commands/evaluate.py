@@ -18,7 +18,12 @@ _CSV = "Anybody's predictions"
 
 def command(
     dataset: Annotated[str | None, typer.Option("--dataset", help="Evaluate the experiment on this data set.")] = None,
-    model: Annotated[str | None, typer.Option("--model", help="Name of the experiment; default: the only one.")] = None,
+    model: Annotated[
+        list[str] | None, typer.Option("--model", help="Name of the experiment; default: the only one. Several are fused.")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option("--weights", metavar="W,W,…", help="Of the experiments that are fused; default: alike.")
+    ] = None,
     predictions: Annotated[
         Path | None, typer.Option("--predictions", help="A CSV of predictions; -o FOLDER writes their report.", rich_help_panel=_CSV)
     ] = None,
@@ -73,9 +78,26 @@ def command(
         from stages.evaluate import stage
 
         run_options = options.run_options(workspace, device=device, dry_run=dry_run)
-        evaluation = stage.run(settings, run_options, dataset=dataset, model=model, places=Places(poses, features, manifest), output=output)
+        evaluation = stage.run(
+            settings,
+            run_options,
+            dataset=dataset,
+            models=model or (),
+            weights=_numbers(weights),
+            places=Places(poses, features, manifest),
+            output=output,
+        )
         content = evaluation.to_json()
     console.result(content, as_json=as_json, text=_text(evaluation, dry_run=dry_run))
+
+
+def _numbers(text: str | None) -> list[float] | None:
+    from stages.errors import UsageError
+
+    try:
+        return None if text is None else [float(part) for part in text.split(",")]
+    except ValueError:
+        raise UsageError(f"--weights takes numbers with commas between them, found '{text}'.", hint="for example 0.6,0.6,0.4,0.4") from None
 
 
 def _text(evaluation: Evaluation, *, dry_run: bool) -> str:

@@ -23,7 +23,7 @@ def command(
         typer.Option(
             "--backbone",
             metavar="NAME|FILE",
-            help="i3d, i3d-flow, i3d-r50, c3d, slowonly-r50, r2plus1d-r34, resnet50, heatmaps, or a config of mmaction2; default: i3d.",
+            help="i3d, i3d-flow, i3d-r50, c3d, slowonly-r50, r2plus1d-r34, resnet50, tiny, heatmaps, or an mmaction2 config; default: i3d.",
         ),
     ] = None,
     checkpoint: Annotated[str | None, typer.Option("--checkpoint", metavar="FILE", help="Weights; default: those of the name.")] = None,

@@ -30,6 +30,9 @@ from stages.finetune.model import Model
 from stages.finetune.stage import INDEX
 from stages.workspace import folded, only_one
 
+SCORE = "score."
+"""Before the names of the classes whose scores lie among a table's extras."""
+
 
 @dataclass(frozen=True)
 class Collected:
@@ -158,6 +161,7 @@ def _add(rows: dict[str, dict[str, Any]], model: Model, records: list[Record], e
     target, said = model.target, model.predict(records, device)
     predicted = said.pop("predicted")
     extra = {name: values for name, values in said.items() if values.ndim == 1}
+    extra |= {SCORE + name: said["scores"][:, number] for number, name in enumerate(target.classes)}
     odd = [record.clip for record, value in zip(records, predicted, strict=True) if not np.isfinite(value)]
     if odd:
         raise ArtifactError(
@@ -214,12 +218,14 @@ def _table(rows: Mapping[str, Mapping[str, Any]], seeds: tuple[str, ...], target
         classes=classes,
         means=means if normalised else None,
         deviations=column("deviation") if normalised else None,
-        extra={name: np.array([[row["extra"][name][seed] for row in rows.values()] for seed in seeds]) for name in _extras(rows)},
+        extra=_extras(rows, seeds),
     )
 
 
-def _extras(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    return list(next(iter(rows.values()))["extra"]) if rows else []
+def _extras(rows: Mapping[str, Mapping[str, Any]], seeds: tuple[str, ...]) -> dict[str, Array]:
+    """Return what else the models say, (seeds, N); NaN where one says nothing of it, as of a class that its fold never saw."""
+    names = dict.fromkeys(name for row in rows.values() for name in row["extra"])
+    return {name: np.array([[row["extra"].get(name, {}).get(seed, np.nan) for row in rows.values()] for seed in seeds]) for name in names}
 
 
 def _facts(index: Mapping[str, Any], members: Sequence[_Member], seeds: tuple[str, ...], table: Table) -> dict[str, Any]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from stages.artifacts.provenance import provenance
 from stages.engine.opening import Places
 from stages.engine.options import RunOptions
+from stages.errors import UsageError
 from stages.evaluate import figures, write
 from stages.evaluate.collect import collect, experiment
 from stages.evaluate.config import STAGE, VERSION, EvaluateConfig
 from stages.evaluate.evaluation import Evaluation
+from stages.evaluate.fusion import fuse
 
 
 def run(
@@ -18,22 +21,28 @@ def run(
     options: RunOptions,
     *,
     dataset: str | None = None,
-    model: str | None = None,
+    models: Sequence[str] = (),
+    weights: Sequence[float] | None = None,
     places: Places | None = None,
     output: Path | None = None,
 ) -> Evaluation:
-    """Evaluate one experiment on the clips that each of its models did not train on.
+    """Evaluate an experiment, or the fusion of several, on the clips that each of its models did not train on.
 
     Args:
         config: how figures are computed.
         options: where and how to run.
         dataset: only experiments on this data set are considered.
-        model: the experiment's name; by default the only one.
+        models: the experiment's name, by default the only one; the predictions of several are fused.
+        weights: of the experiments in their fusion.
         places: paths to use instead of the workspace's sets.
         output: folder to write to.
     """
-    name, index = experiment(options, dataset, model)
-    found = collect(name, index, options, places)
+    chosen = [experiment(options, dataset, model) for model in dict.fromkeys(models or (None,))]
+    name = "+".join(name for name, _ in chosen)
+    parts = [collect(each, index, options, places) for each, index in chosen]
+    if weights is not None and len(parts) == 1:
+        raise UsageError("--weights are for several experiments.", hint="--model NAME --model NAME … --weights W,W,…")
+    found = fuse([each for each, _ in chosen], parts, weights) if len(parts) > 1 else parts[0]
     document = config.model_dump(mode="json")
     evaluation = Evaluation(
         name=name,

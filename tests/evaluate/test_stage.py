@@ -178,18 +178,18 @@ def test_run__several_experiments_are_listed(root: Path) -> None:
     shutil.copytree(root / "models/arms-kinematics-ridge", root / "models/other")
     with pytest.raises(UsageError, match=r"Several experiments are possible: arms-kinematics-ridge, other\.(.|\n)*--model NAME"):
         stage.run(QUICK, _options(root))
-    assert stage.run(QUICK, _options(root, dry_run=True), model="other").name == "other"
+    assert stage.run(QUICK, _options(root, dry_run=True), models=["other"]).name == "other"
 
 
 def test_run__data_sets_are_found_in_any_spelling(root: Path) -> None:
     assert stage.run(QUICK, _options(root, dry_run=True), dataset="AR-MS").name == "arms-kinematics-ridge"
     with pytest.raises(UsageError, match="The experiment 'arms-kinematics-ridge' is not on legs"):
-        stage.run(QUICK, _options(root), dataset="legs", model="arms-kinematics-ridge")
+        stage.run(QUICK, _options(root), dataset="legs", models=["arms-kinematics-ridge"])
 
 
 def test_run__unknown_experiment_names_the_nearest(root: Path) -> None:
     with pytest.raises(UsageError, match=r"Unknown experiment 'arms-kinematics-rigde'\. Did you mean 'arms-kinematics-ridge'\?"):
-        stage.run(QUICK, _options(root), model="arms-kinematics-rigde")
+        stage.run(QUICK, _options(root), models=["arms-kinematics-rigde"])
 
 
 def test_run__missing_models_are_named(root: Path) -> None:

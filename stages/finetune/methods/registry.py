@@ -12,7 +12,7 @@ _METHODS = "stages.finetune.methods"
 METHODS: Mapping[str, Entry] = {
     "sme-gcn": Entry(
         f"{_METHODS}.sme_gcn:SMEGCN",
-        "skeleton encoder (CTR-GCN) with a linear regressor, from scratch, frozen or fine-tuned",
+        "skeleton encoder with a linear regressor, from scratch, frozen or fine-tuned",
         "2M-AF, section 3.2",
         "poses, encoder (optional)",
     ),

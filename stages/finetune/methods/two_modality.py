@@ -87,7 +87,7 @@ class TwoModality(SkeletonAssessor):
 
     @torch.no_grad()
     def predict(self, batch: Batch, reference: Batch | None = None) -> Mapping[str, Tensor]:
-        """Return ``value``; of the preference fusion also every candidate's ``value.NAME``, whose it is (``stream``), and how sure it was."""
+        """Return ``value``; of the preference fusion also each candidate's ``value.NAME``, which was picked, and how sure that was."""
         scores, logits = self(batch)
         if logits is None:
             return {"value": scores[:, 0]}

@@ -1,0 +1,137 @@
+"""What is profiled: a finetuning method with fresh weights, and the video network that its features would come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from stages.encoders.spec import EncoderSpec, encoder_config
+from stages.engine.batch import Batch, Features
+from stages.engine.method import Assessor, Context
+from stages.errors import UsageError
+from stages.finetune.methods.registry import method_class
+from stages.finetune.model import construct
+from stages.skeletons.input import PoseInput
+from stages.skeletons.layouts import layout_named
+
+FRAMES = 16
+"""Frames of a segment."""
+SIDE = 224
+"""Rows and columns of a frame."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The size of the input.
+
+    Attributes:
+        batch: N.
+        skeleton: the layout of the poses.
+        channels: C of the poses.
+        segments: S of the features.
+        dimensions: D of the features.
+    """
+
+    batch: int = 1
+    skeleton: str = "coco-17"
+    channels: int = 2
+    segments: int = 10
+    dimensions: int = 1024
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One part with its forward pass."""
+
+    name: str
+    module: nn.Module
+    forward: Callable[[], Any]
+
+
+def method(name: str, settings: Any, shape: Shape, device: torch.device) -> Subject:
+    """Return a finetuning method on random clips.
+
+    Args:
+        name: of the method.
+        settings: the method's.
+        shape: of the clips.
+        device: where it runs.
+
+    Raises:
+        UsageError: the method is no network.
+    """
+    cls = method_class(name)
+    if not issubclass(cls, Assessor):
+        raise UsageError(f"{name} is fitted, not run as a network: there is nothing to count.", hint="aqa methods lists the others")
+    torch.manual_seed(0)
+    sizes = {
+        role: (getattr(settings, role).segments or shape.segments, shape.dimensions) for role in cls.consumes(settings) if role != "poses"
+    }
+    poses: PoseInput | None = getattr(settings, "input", None)
+    skeleton = layout_named((poses.skeleton if poses else None) or shape.skeleton)
+    context = Context(skeleton.name, shape.channels, poses.people if poses else 1, features=sizes)
+    spec = None
+    if cls.uses_encoder:
+        assert poses is not None
+        sized = encoder_config(settings.encoder, settings.encoder_settings).model_dump(mode="json")
+        spec = EncoderSpec(settings.encoder, sized, skeleton.name, shape.channels, poses.model_copy(update={"skeleton": skeleton.name}))
+    built: Assessor = construct(cls, settings, context, spec).to(device).eval()
+    batch = _random(poses, len(skeleton.joints), sizes, shape).to(device)
+    reference = batch if built.reference_size else None
+    return Subject(name, built, lambda: built.predict(batch, reference))
+
+
+def _random(poses: PoseInput | None, joints: int, sizes: Mapping[str, tuple[int, int]], shape: Shape) -> Batch:
+    count, frames = shape.batch, poses.frames if poses else 0
+    features = {role: Features(torch.randn(count, 1, *size), torch.ones(count, size[0], dtype=torch.bool)) for role, size in sizes.items()}
+    size = (shape.channels, frames, joints, poses.people) if poses else (0, 0, 0, 0)
+    mask, zeros = torch.ones(count, frames, dtype=torch.bool), torch.zeros(count)
+    return Batch(tuple(map(str, range(count))), torch.randn(count, *size), mask, zeros, zeros.long(), features)
+
+
+def backbone(name: str, shape: Shape, device: torch.device) -> Subject:
+    """Return a video network with fresh weights on the segments of ``shape.batch`` clips.
+
+    Raises:
+        UsageError: it is none that can be built without its weights.
+    """
+    torch.manual_seed(0)
+    network, channels, side = _network(name)
+    clips = torch.randn(shape.batch * shape.segments, channels, FRAMES, side, side, device=device)
+    network = network.to(device).eval()
+
+    def forward() -> Tensor:
+        last: Tensor = clips
+        for number in range(len(clips)):  # one segment at a time, so that memory is that of one
+            last = network(clips[number : number + 1])
+        return last
+
+    return Subject(f"{name} on {shape.segments} segments of {FRAMES} × {side} × {side}", network, forward)
+
+
+def _network(name: str) -> tuple[nn.Module, int, int]:
+    if name in ("i3d", "i3d-flow"):
+        from stages.extract_features.backbones.inception_i3d import InceptionI3D
+
+        channels = 3 if name == "i3d" else 2
+        return InceptionI3D(channels, 400), channels, SIDE
+    if name == "tiny":
+        from stages.extract_features.backbones.tiny import SIDE as SMALL
+        from stages.extract_features.backbones.tiny import TinyRGB
+
+        return TinyRGB(), 3, SMALL
+    from stages.extract_features.backbones.registry import entry_of
+
+    config_name = entry_of(name).config
+    if not config_name:
+        raise UsageError(f"{name} cannot be built without its weights.", hint="i3d, i3d-flow, tiny, or a network of mmaction2")
+    from stages import openmmlab
+    from stages.extract_features.backbones.mmaction import look_of
+
+    config = openmmlab.action_config(config_name)
+    look, network = look_of(config, name), openmmlab.build_action(config)
+    return network.backbone, look.channels, look.crop  # type: ignore[return-value]
