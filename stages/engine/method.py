@@ -135,6 +135,10 @@ class Assessor(TorchMethod):
     reference_size: ClassVar[int] = 0
     """How many training clips the model keeps to compare with at test (exemplars); 0 for none."""
 
+    def represent(self, batch: Batch) -> Tensor | None:
+        """Return what the method regresses on, (N, D), for pictures; None where there is no such thing."""
+        return None
+
     @abstractmethod
     def predict(self, batch: Batch, reference: Batch | None = None) -> Mapping[str, Tensor]:
         """Return ``value`` (N,) in transformed units, or ``scores`` (N, classes), and anything else worth keeping (N, …)."""

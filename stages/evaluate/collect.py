@@ -23,7 +23,7 @@ from stages.engine.options import RunOptions
 from stages.engine.records import ClipSet, Record
 from stages.engine.targets import Target, group_name, has_target
 from stages.errors import ArtifactError, UsageError, some, unknown_name
-from stages.evaluate.evaluation import Curves
+from stages.evaluate.evaluation import Curves, Representation
 from stages.evaluate.table import ONE_GROUP, Table, in_order
 from stages.finetune.methods.registry import method_class
 from stages.finetune.model import Model
@@ -43,12 +43,14 @@ class Collected:
         facts: what must be known to read the figures: data set, protocol, selection, stamps.
         inputs: provenance of the models and the poses.
         curves: how the models were trained; empty where nothing was trained in epochs.
+        representation: what the first model's encoder makes of its test clips; None for methods without one.
     """
 
     table: Table
     facts: Mapping[str, Any]
     inputs: Sequence[Mapping[str, Any]]
     curves: Curves = field(default_factory=dict)
+    representation: Representation | None = None
 
 
 @dataclass(frozen=True)
@@ -102,18 +104,21 @@ def collect(name: str, index: Mapping[str, Any], options: RunOptions, places: Pl
     device = devices.choose(options.device)
     members: list[_Member] = []
     rows: dict[str, dict[str, Any]] = {}
+    representation: Representation | None = None
     with options.progress.task(f"evaluating {name}", len(entries)) as task:
         for entry in entries:
             model = Model.read(folder / entry["file"])
             records = _tested(model, data, name)
             _add(rows, model, records, entry, device)
+            if not members and (values := model.represent(records, device)) is not None:
+                representation = Representation(entry["id"], tuple(record.clip for record in records), values)
             members.append(_Member(entry["id"], model.fingerprint, model.target, model.documents))
             task.advance(1, entry["id"])
     _check_same_settings(name, members)
     seeds = tuple(dict.fromkeys(str(entry["seed"]) for entry in entries))
     table = _table(rows, seeds, members[0].target)
     lineage = of_inputs("models", ((member.id, member.fingerprint, member.documents["provenance"]) for member in members))
-    return Collected(table, _facts(index, members, seeds, table), [lineage, *data.lineage(sorted(rows))], _curves(members))
+    return Collected(table, _facts(index, members, seeds, table), [lineage, *data.lineage(sorted(rows))], _curves(members), representation)
 
 
 def _read_index(path: Path) -> dict[str, Any]:

@@ -7,11 +7,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stages.arrays import Array
 from stages.evaluate.figures import Figures
 from stages.evaluate.table import Table
 
 Curves = Mapping[str, Sequence[Sequence[float]]]
 """Term of the loss → one curve per model, a value per epoch."""
+
+
+@dataclass(frozen=True)
+class Representation:
+    """What one model's encoder makes of the clips that it is tested on.
+
+    Attributes:
+        model: the model's id.
+        clips: (N,) ids.
+        values: (N, D).
+    """
+
+    model: str
+    clips: tuple[str, ...]
+    values: Array
 
 
 @dataclass(frozen=True)
@@ -26,6 +42,7 @@ class Evaluation:
         provenance: of the evaluation.
         folder: where it was written; None where it was not.
         curves: how the models were trained; empty where nothing was trained in epochs.
+        representation: of the first model's test clips; None where it has none.
     """
 
     name: str
@@ -35,6 +52,7 @@ class Evaluation:
     provenance: Mapping[str, Any]
     folder: Path | None = None
     curves: Curves = field(default_factory=dict)
+    representation: Representation | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``metrics.json``."""

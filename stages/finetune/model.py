@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from stages.arrays import Array
 from stages.artifacts import store, tree
@@ -80,6 +81,14 @@ class Model:
         rest = {name: value for name, value in raw.items() if name not in decoded}
         return {name.replace("value", "predicted", 1): value for name, value in decoded.items()} | rest
 
+    def represent(self, records: Records, device: torch.device | None = None) -> Array | None:
+        """Return what the method regresses on, (N, D); None for methods that have no such thing."""
+        if not isinstance(self.method, Assessor):
+            return None
+        method = self.method
+        clips = to_clips(records, method.inputs)
+        return _in_batches(method, clips, device or torch.device("cpu"), lambda batch: {"values": method.represent(batch)}).get("values")
+
 
 def build(name: str, settings: Mapping[str, Any], context: Context, encoder: Mapping[str, Any] | None) -> Any:
     """Build a method from what an artifact says of it."""
@@ -96,17 +105,22 @@ def construct(cls: Any, settings: MethodConfig, context: Context, encoder: Encod
     return cls(settings, context)
 
 
-@torch.no_grad()
 def predict_clips(method: Assessor, clips: Clips, device: torch.device, reference: Batch | None = None) -> dict[str, Array]:
     """Run ``method`` over all clips in batches of one fixed shape, beside the reference where it needs one."""
-    method.to(device).eval()
     beside = None if reference is None else reference.to(device)
+    return _in_batches(method, clips, device, lambda batch: method.predict(batch, beside))
+
+
+@torch.no_grad()
+def _in_batches(
+    method: Assessor, clips: Clips, device: torch.device, run: Callable[[Batch], Mapping[str, Tensor | None]]
+) -> dict[str, Array]:
+    method.to(device).eval()
     results: list[Mapping[str, Array]] = []
     for start in range(0, len(clips), PREDICTION_BATCH):
         indices = list(range(start, min(start + PREDICTION_BATCH, len(clips))))
         batch: Batch = clips.take(indices + [indices[-1]] * (PREDICTION_BATCH - len(indices))).to(device)
-        output = method.predict(batch, beside)
-        results.append({name: as_numpy(value)[: len(indices)] for name, value in output.items()})
+        results.append({name: as_numpy(value)[: len(indices)] for name, value in run(batch).items() if value is not None})
     return {name: np.concatenate([result[name] for result in results]) for name in results[0]}
 
 

@@ -9,7 +9,7 @@ import h5py
 import numpy as np
 import pytest
 
-from tests.modalities import write_two_modalities
+from examples.two_modalities import write as write_two_modalities
 
 SMALL = ("--set", "settings.encoder_settings.width=8", "--set", "settings.encoder_settings.blocks=2", "--set", "settings.input.frames=16")
 TRAIN = ("--dataset", "two", "--protocol", "2-fold", "--select", "last", "--set", "training.lr=0.01")

@@ -15,7 +15,7 @@ import numpy as np
 from stages.arrays import Array
 from stages.evaluate import names, streams
 from stages.evaluate.evaluation import Evaluation
-from stages.evaluate.report import charts
+from stages.evaluate.report import charts, embedding
 from stages.evaluate.report.drawing import Drawing
 from stages.evaluate.statistics import Estimate
 from stages.evaluate.streams import Streams
@@ -85,6 +85,7 @@ def context(evaluation: Evaluation) -> dict[str, Any]:
             )
             if part
         ],
+        "embedding": embedding.picture(table, evaluation.representation),
         "streams": _streams(table, found.streams, style),
         "legend": charts.legend(style),
         "scores": None if table.classes else _scores(table, style),

@@ -79,6 +79,10 @@ class SkeletonAssessor(Assessor):
         features: Tensor = self.encoder(batch.poses, batch.mask)
         return features
 
+    def represent(self, batch: Batch) -> Tensor:
+        """Return the encoder's representation; see :class:`stages.engine.method.Assessor`."""
+        return self.embed(batch)
+
     def regression_loss(self, predicted: Tensor, target: Tensor | None) -> Tensor:
         """Return the loss of scores (N,) as the settings choose it (equation 6)."""
         assert target is not None

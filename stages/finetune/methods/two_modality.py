@@ -65,6 +65,10 @@ class TwoModality(SkeletonAssessor):
         """Take the mean and the deviation of the training clips' features."""
         self.standardise.measure(train.features[ROLE].mean().flatten(1))
 
+    def represent(self, batch: Batch) -> Tensor:
+        """Return both streams' features side by side."""
+        return torch.cat([self.embed(batch), self.standardise(batch.features[ROLE].mean().flatten(1))], dim=1)
+
     def streams(self, sets: Sets, phase: Phase, training: TrainingConfig) -> dict[str, Stream]:
         """Return the batches; the batch norms of the fusion after FALCONS cannot take a last batch of one clip."""
         return {"train": Shuffled(sets["train"], training.batch_size, drop_last=self.settings.fusion == "falcons")}
