@@ -22,6 +22,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from stages import openmmlab, weights
 from stages.arrays import Array
+from stages.datasets.generated import Clip, film
 from stages.extract_pose.estimators import topdown
 from stages.extract_pose.estimators.mmpose_topdown import crop_of
 from stages.skeletons.layouts import COCO_17
@@ -38,7 +39,7 @@ _BESIDE = re.compile(r"\.bn[23]$|fuse_layers")
 
 @dataclass(frozen=True)
 class Figures:
-    """Drawn people: N frames, the box of each (N, 4) and its joints (N, 17, 2), in pixels."""
+    """Painted people: N frames, the box of each (N, 4) and its joints (N, 17, 2), in pixels."""
 
     frames: list[Array]
     boxes: Array
@@ -64,6 +65,19 @@ def figures(count: int, *, size: tuple[int, int] = (320, 240), height: float = 1
     found = np.array(joints)
     boxes = np.concatenate([found.min(1) - 15, found.max(1) + 15], axis=1).astype(np.float32)
     return Figures(frames, boxes, found)
+
+
+def filmed(people: int = 3, each: int = 4) -> Figures:
+    """Return a few frames of some people of the generated film, which the tiny network was trained for."""
+    frames, boxes, joints = [], [], []
+    for number in range(people):
+        shot = film.film_of(Clip(f"u{number:02d}/c1", 1000 + number))
+        images, places = list(film.frames(shot)), film.truth(shot).positions[0]
+        for index in np.linspace(0, len(images) - 1, each).astype(int):
+            frames.append(images[index])
+            joints.append(places[index])
+            boxes.append(np.concatenate([places[index].min(0) - 8, places[index].max(0) + 8]))
+    return Figures(frames, np.array(boxes, dtype=np.float32), np.array(joints))
 
 
 def checkpoint(config: Any, path: Path, people: Figures) -> Path:

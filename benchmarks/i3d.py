@@ -1,21 +1,19 @@
-"""Inception-I3D for inference against the plain network as it is published: ``python -m benchmarks.i3d``.
+"""Inception-I3D for inference against the plain network as it is published: ``python -m benchmarks i3d``.
 
-Both hold the same weights and see the same clips; runs are interleaved and each takes the best of its own.
+Both hold the same weights and see the same clips; runs take turns.
 """
 
 from __future__ import annotations
 
-import time
-
 import torch
-from torch import Tensor
 
+from benchmarks.timing import interleaved, rate, ratio
 from stages.extract_features.backbones.inception_i3d import InceptionI3D, features
 from stages.extract_features.backbones.inception_i3d_fast import FastI3D
 
-REPEATS = 8
+REPEATS = 9
 CLIP = (1, 3, 16, 224, 224)
-GOALS = {"fp32": 1.5, "bf16": 3.0}
+AIMS = {"fp32": 1.5, "bf16": 3.0}
 
 
 def network() -> InceptionI3D:
@@ -33,33 +31,23 @@ def network() -> InceptionI3D:
     return peer
 
 
-def i3d(repeats: int = REPEATS) -> dict[str, float]:
-    """Print and return the ratios of clips per second; the agreement of the features is asserted."""
+def i3d() -> None:
+    """Print the ratios of clips per second; the agreement of the features is asserted."""
     peer = network()
-    fast = {"fp32": FastI3D(peer), "bf16": FastI3D(peer, torch.bfloat16)}
+    networks = {"published": peer.maps, "fp32": FastI3D(peer), "bf16": FastI3D(peer, torch.bfloat16)}
     clip = torch.rand(CLIP) * 2 - 1
-    runs = {"published": peer.maps, **fast}
-    shortest: dict[str, float] = {}
-    outputs: dict[str, Tensor] = {}
     with torch.inference_mode():
-        for _ in range(repeats):
-            for name, run in runs.items():
-                start = time.perf_counter()
-                maps = run(clip)
-                shortest[name] = min(shortest.get(name, float("inf")), time.perf_counter() - start)
-                outputs[name] = features(maps)
-    base, truth = shortest["published"], outputs["published"]
-    difference = float((outputs["fp32"] - truth).abs().max() / truth.abs().max())
-    cosine = float(torch.cosine_similarity(outputs["bf16"], truth).min())
-    print(f"Inception-I3D, published structure, fp32       {1 / base:7.2f} clips/s (16 × 224 × 224)")
-    for name in fast:
-        print(f"Inception-I3D, ours, {name:<26}{1 / shortest[name]:7.2f} clips/s   {base / shortest[name]:.2f} x (goal {GOALS[name]} x)")
+        seconds = interleaved({name: (1, lambda run=run: run(clip)) for name, run in networks.items()}, REPEATS)
+        truth, fp32, bf16 = (features(run(clip)) for run in networks.values())
+    difference = float((fp32 - truth).abs().max() / truth.abs().max())
+    cosine = float(torch.cosine_similarity(bf16, truth).min())
+    print(f"Inception-I3D, clips of 16 × 224 × 224, {REPEATS} repetitions in turn, quartiles in brackets")
+    print(f"Inception-I3D, published structure, fp32 {rate(seconds['published']):8.2f} clips/s")
+    for name, aim in AIMS.items():
+        print(
+            f"Inception-I3D, ours, {name:<20}{rate(seconds[name]):8.2f} clips/s   "
+            f"{ratio(seconds['published'], seconds[name])} (aim {aim} x)"
+        )
     print(f"  features: fp32 differs by at most {difference:.1e} of the largest; bf16 has cosine similarity {cosine:.6f}")
     assert difference <= 1e-3, difference
     assert cosine >= 0.999, cosine
-    return {name: base / shortest[name] for name in fast}
-
-
-if __name__ == "__main__":
-    print(f"{torch.get_num_threads()} threads, torch {torch.__version__}")
-    i3d()

@@ -69,6 +69,20 @@ def best_always(table: Table) -> Array:
     return (nearest == most).astype(np.float64)
 
 
+def cases(table: Table, count: int) -> list[tuple[str, list[int]]]:
+    """Return, per stream, the clips on which it is ahead of every other stream by most (as the case study of 2M-AF shows them).
+
+    Errors are means over seeds; only clips on which the stream is ahead are listed.
+    """
+    every = errors(table).mean(axis=1)
+    listed = []
+    for number, name in enumerate(names_of(table)):
+        ahead = np.delete(every, number, axis=0).min(axis=0) - every[number]
+        order = np.argsort(-ahead, kind="stable")[:count]
+        listed.append((name, [int(clip) for clip in order if ahead[clip] > 0]))
+    return listed
+
+
 def share_of_draws(values: Array, weights: Array) -> Array:
     """Return the weighted mean of ``values`` (N,) on each draw (B, N), (B,)."""
     return np.asarray((weights * values).sum(axis=1) / weights.sum(axis=1))

@@ -6,10 +6,10 @@ joints, never its image.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from stages.arrays import Array
 from stages.extract_pose.estimators.contract import People
@@ -25,8 +25,11 @@ _SPREAD = 1.0
 """By how many body sizes per second that distance grows while a track is lost."""
 _MATCH = 0.25
 _COAST_SECONDS = 0.2
+_AT_ONCE = 1 << 18
+"""Pairs of tracks and joints that are compared at once: what a processor's cache holds."""
 _FAR = 1e5
 """Pixels that no image has: a network that places somebody beyond them, or at NaN, has seen nobody."""
+_NOWHERE = 1e9
 
 
 @dataclass
@@ -73,12 +76,14 @@ class Tracker:
 
     def add(self, people: People) -> None:
         """Give each person of the next frame to a track, or begin one.  Times must have been told by :meth:`tick`."""
+        from scipy.optimize import linear_sum_assignment  # takes a second to import, and not every clip has several people
+
         frame = len(self._times) - 1
         people = _sane(people)
         live = [track for track in self.tracks if self._gap(track) <= RESUME_SECONDS]
         taken: set[int] = set()
         if live and len(people.scores):
-            likeness = np.array([self._likeness(track, people) for track in live])
+            likeness = self._likeness(live, people)
             for row, column in zip(*linear_sum_assignment(-likeness), strict=True):
                 if likeness[row, column] >= _MATCH:
                     taken.add(int(column))
@@ -96,27 +101,37 @@ class Tracker:
     def _gap(self, track: Track) -> float:
         return self._times[-1] - self._times[track.frames[-1]]
 
-    def _likeness(self, track: Track, people: People) -> Array:
-        """Return how well each of P people continues ``track``, (P,) in [0, 1]: the mean of overlap and closeness of joints."""
-        gap = self._gap(track)
-        shift = self._velocity(track) * min(gap, _COAST_SECONDS)
-        box = track.boxes[-1] + np.tile(shift, 2)
-        expected = track.positions[-1] + shift
-        reach = max(_size(box), 1.0) * (_NEAR + _SPREAD * gap)
-        distance = np.linalg.norm(people.positions - expected, axis=-1)
-        counted = (people.confidence >= _SURE) & (track.confidence[-1] >= _SURE)
-        near = np.where(counted, np.exp(-0.5 * (distance / reach) ** 2), 0).sum(axis=1)
-        return 0.5 * overlap(box, people.boxes) + 0.5 * near / np.maximum(counted.sum(axis=1), 1)
+    def _likeness(self, tracks: Sequence[Track], people: People) -> Array:
+        """Return how well each of P people continues each of K tracks, (K, P) in [0, 1]: the mean of overlap and closeness of joints."""
+        gaps = np.array([self._gap(track) for track in tracks])
+        shifts = self._velocities(tracks) * np.minimum(gaps, _COAST_SECONDS)[:, None]
+        boxes = np.stack([track.boxes[-1] for track in tracks]) + np.tile(shifts, 2)
+        expected = np.stack([track.positions[-1] for track in tracks]) + shifts[:, None]
+        reaches = np.maximum(_sizes(boxes), 1.0) * (_NEAR + _SPREAD * gaps)
+        sure = np.stack([track.confidence[-1] for track in tracks]) >= _SURE
+        seen = people.confidence >= _SURE
+        likeness = np.empty((len(tracks), len(people.scores)))
+        at_once = max(1, _AT_ONCE // seen.size)
+        for start in range(0, len(tracks), at_once):
+            rows = slice(start, start + at_once)
+            near = _closeness(expected[rows], sure[rows], reaches[rows], people.positions, seen)
+            likeness[rows] = 0.5 * overlap(boxes[rows, None], people.boxes) + 0.5 * near
+        return likeness
 
-    def _velocity(self, track: Track) -> Array:
-        """Return the median motion of the joints in pixels per second, (2,)."""
-        if len(track.frames) < 2:
-            return np.zeros(2)
-        seconds = self._times[track.frames[-1]] - self._times[track.frames[-2]]
-        counted = (track.confidence[-1] >= _SURE) & (track.confidence[-2] >= _SURE)
-        if seconds > _COAST_SECONDS or not counted.any():
-            return np.zeros(2)
-        return np.median((track.positions[-1] - track.positions[-2])[counted], axis=0) / seconds
+    def _velocities(self, tracks: Sequence[Track]) -> Array:
+        """Return the median motion of each track's joints in pixels per second, (K, 2); 0 where it was not seen twice at short distance."""
+        found = np.zeros((len(tracks), 2))
+        moving = [number for number, track in enumerate(tracks) if len(track.frames) > 1 and self._step(track) <= _COAST_SECONDS]
+        if moving:
+            some = [tracks[number] for number in moving]
+            sure = np.stack([np.minimum(track.confidence[-1], track.confidence[-2]) for track in some]) >= _SURE
+            steps = np.stack([track.positions[-1] - track.positions[-2] for track in some])
+            found[moving] = median(steps, sure) / np.array([self._step(track) for track in some])[:, None]
+        return found
+
+    def _step(self, track: Track) -> float:
+        """Return the seconds between the last two frames in which a track was seen."""
+        return self._times[track.frames[-1]] - self._times[track.frames[-2]]
 
 
 def _sane(people: People) -> People:
@@ -127,13 +142,43 @@ def _sane(people: People) -> People:
 
 
 def overlap(box: Array, others: Array) -> Array:
-    """Return intersection over union of one box (4,) with each of ``others`` (P, 4)."""
-    low, high = np.maximum(box[:2], others[:, :2]), np.minimum(box[2:], others[:, 2:])
-    common = np.clip(high - low, 0, None).prod(axis=1)
-    union = (box[2:] - box[:2]).prod() + (others[:, 2:] - others[:, :2]).prod(axis=1) - common
-    return common / np.maximum(union, 1e-9)
+    """Return intersection over union of a box (…, 4) with each of ``others`` (P, 4), (…, P); several boxes come as (K, 1, 4)."""
+    low, high = np.maximum(box[..., :2], others[:, :2]), np.minimum(box[..., 2:], others[:, 2:])
+    inside = np.clip(high - low, 0, None)
+    common = inside[..., 0] * inside[..., 1]
+    return common / np.maximum(_areas(box) + _areas(others) - common, 1e-9)
 
 
-def _size(box: Array) -> float:
-    width, height = np.clip(box[2:] - box[:2], 0, None)
-    return float(np.sqrt(width * height))
+def median(values: Array, counted: Array) -> Array:
+    """Return the median over the joints that count, (K, 2) of ``values`` (K, V, 2) and ``counted`` (K, V); 0 where none does."""
+    number = counted.sum(axis=1)
+    ordered = np.sort(np.where(counted[..., None], values, np.inf), axis=1)
+    rows = np.arange(len(values))
+    middle = 0.5 * (ordered[rows, np.maximum(number - 1, 0) // 2] + ordered[rows, number // 2])
+    return np.where(number[:, None] > 0, middle, 0.0)
+
+
+def _closeness(expected: Array, sure: Array, reaches: Array, positions: Array, seen: Array) -> Array:
+    """Return the mean over the joints that both know of exp(-(distance / reach)² / 2): (K, P) for K expected poses and P people."""
+    # A joint that either does not know is put where its closeness is 0; joint by joint, so that the arrays stay in the cache.
+    ahead = np.where(sure[..., None], expected, _NOWHERE).astype(np.float32).transpose(1, 2, 0)[..., None].copy()
+    found = np.where(seen[..., None], positions, -_NOWHERE).astype(np.float32).transpose(1, 2, 0).copy()
+    scale = (-0.5 / reaches**2).astype(np.float32)[:, None]
+    total = np.zeros((len(expected), len(positions)), np.float32)
+    for joint in range(expected.shape[1]):
+        x, y = ahead[joint] - found[joint][:, None]
+        x *= x
+        y *= y
+        x += y
+        x *= scale
+        total += np.exp(x, out=x)
+    counted = sure.astype(float) @ seen.T.astype(float)
+    return total / np.maximum(counted, 1)
+
+
+def _areas(boxes: Array) -> Array:
+    return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
+
+
+def _sizes(boxes: Array) -> Array:
+    return np.sqrt(np.clip(boxes[..., 2] - boxes[..., 0], 0, None) * np.clip(boxes[..., 3] - boxes[..., 1], 0, None))

@@ -147,7 +147,14 @@ def _streams(table: Table, found: Streams | None, style: Mapping[str, str]) -> d
         "chance": names.shown(found.chance.value),
         "scatters": [(name, charts.scatter(each, style)) for name, each in alone.items()],
         "names": list(found.figures),
+        "cases": [(name, [_case(table, clip) for clip in clips]) for name, clips in streams.cases(table, LISTED // 2) if clips],
     }
+
+
+def _case(table: Table, number: int) -> dict[str, Any]:
+    said = [f"{table.extra[streams.PREFIX + name][:, number].mean():.4g}" for name in streams.names_of(table)]
+    truth = f"{table.truth[number]:.4g}"
+    return {"clip": str(table.clips[number]), "truth": truth, "said": said, "picked": _picked(table, number)}
 
 
 def _overall(found: Mapping[str, Estimate]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ its outputs into pixels directly.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any, Literal
 
@@ -24,6 +24,8 @@ from stages.extract_pose.estimators.mmpose_topdown import layout_of
 from stages.skeletons.layouts import Layout
 
 BATCH = 8
+_AT_ONCE = 64
+"""People of a frame whose joints are located at once: mmpose takes all, which for a crowd (or for untrained weights) is gigabytes."""
 
 
 class MMPoseRTMO:
@@ -63,6 +65,8 @@ class MMPoseRTMO:
         example = torch.rand(1, 3, height, width, generator=torch.Generator().manual_seed(0)) * 255
         example = (example - self._mean.cpu()) / self._std.cpu()
         folding.fold(network, lambda inputs: self._network.head.forward(self._network.extract_feat(inputs)), example)
+        head: Any = network.head
+        head.dcc.forward_test = _in_parts(head.dcc.forward_test)
         network.to(device).to(memory_format=torch.channels_last).requires_grad_(requires_grad=False)
         if precision == "bf16":
             folding.halve(self._network.backbone, self._network.neck)
@@ -107,6 +111,15 @@ class MMPoseRTMO:
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._half):
             features = self._network.extract_feat(inputs)
         return [feature.float() for feature in features]
+
+
+def _in_parts(locate: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Return ``locate``, which treats each row of its arguments by itself, for a bounded number of rows at once."""
+
+    def run(*tensors: Tensor) -> Tensor:
+        return torch.cat([locate(*parts) for parts in zip(*(torch.split(tensor, _AT_ONCE) for tensor in tensors), strict=True)])
+
+    return run
 
 
 def _letterbox_of(config: Any) -> Letterbox:
