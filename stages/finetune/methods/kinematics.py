@@ -10,13 +10,14 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
+from pydantic import Field
 
 from stages.arrays import Array
 from stages.engine.method import MethodConfig
 from stages.engine.records import Records
 from stages.finetune.methods import regressors
 from stages.skeletons import transforms
-from stages.skeletons.poses import PoseSequence
+from stages.skeletons.poses import PoseSequence, sequence
 
 _SMOOTHING = 5
 """Frames of the moving average under speeds and accelerations; sensors jitter."""
@@ -52,11 +53,20 @@ def features(poses: PoseSequence, *, face_camera: bool = True) -> Array:
     return np.concatenate([np.asarray(part, dtype=np.float64).ravel() for part in parts])
 
 
+def thinned(poses: PoseSequence, frames: int) -> PoseSequence:
+    """Return the first person of a clip with ``frames`` frames at even distances and the same duration."""
+    positions = transforms.resample(poses.positions[:1], frames)
+    fps = poses.fps * frames / poses.frames if np.isfinite(poses.fps) else 30.0
+    return sequence(positions, poses.layout, fps=fps, units=poses.units, origin=poses.origin)
+
+
 class Settings(regressors.RegressorSettings):
     """Settings of ridge and SVR."""
 
     face_camera: bool = True
     """Turn bodies to face the camera first; switch off where everybody faces one camera anyway, since hips are seen with noise."""
+    frames: int | None = Field(None, ge=2)
+    """Resample every clip to so many frames first, to see no more than a network does that is given so many; None takes all."""
 
 
 class SVRSettings(Settings, regressors.SVRSettings):
@@ -75,7 +85,8 @@ class _Kinematics(regressors.TableRegressor):
 
     def table(self, records: Records) -> Array:
         """Return the kinematic features, (N, D)."""
-        return np.stack([features(record.poses, face_camera=self.settings.face_camera) for record in records])
+        poses = [thinned(record.poses, self.settings.frames) if self.settings.frames else record.poses for record in records]
+        return np.stack([features(each, face_camera=self.settings.face_camera) for each in poses])
 
 
 class KinematicsRidge(_Kinematics, regressors.Ridge):
