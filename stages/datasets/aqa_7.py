@@ -95,11 +95,11 @@ def scan(folder: Path) -> Scan:
     ]
     folders = class_folders(folder)
     videos: dict[str, Source] = {}
-    for sport in SPORTS:
-        numbers = [label.number for label in labels if label.sport == sport.name]
-        videos |= find_clips(sport.name, folders.get(sport.name, []), numbers, problems)
-    if not videos:
-        problems[:] = [problem for problem in problems if not problem.endswith(_NO_FOLDER)]
+    if any(sport.name in folders for sport in SPORTS):
+        for sport in SPORTS:
+            numbers = [label.number for label in labels if label.sport == sport.name]
+            videos |= find_clips(sport.name, folders.get(sport.name, []), numbers, problems)
+    else:
         problems.append("labels alone: no folder of clips such as diving-out/001/img_00001.jpg is there")
     return Scan(manifest.from_rows(rows, "aqa-7"), problems=problems, videos=videos)
 
@@ -143,7 +143,7 @@ def class_folders(folder: Path) -> dict[str, list[Path]]:
 def find_clips(sport: str, folders: list[Path], numbers: list[int], problems: list[str]) -> dict[str, Source]:
     """Return clip → its recording for the listed ``numbers``; missing, doubled and unlisted ones are problems."""
     if not folders:
-        problems.append(f"{sport}: {len(numbers)} clips, {_NO_FOLDER}")
+        problems.append(f"{sport}: {len(numbers)} clips, but no folder of them")
         return {}
     problems += [f"{sport}: {folder} is another folder of its clips and is not read" for folder in folders[1:]]
     there = foreign.numbered(_clips_folder(folders[0]), problems, sport)
@@ -161,9 +161,6 @@ def _clips_folder(folder: Path) -> Path:
     """Return where the clips lie: in ``frames`` in the authors' own layout, else in the class's folder itself."""
     inner = folder / "frames"
     return inner if inner.is_dir() else folder
-
-
-_NO_FOLDER = "but no folder of them"
 
 
 def _table(file: Path, part: str, problems: list[str]) -> Array:

@@ -108,7 +108,7 @@ def _split(folder: Path, annotations: Mapping[Key, list[Any]], problems: list[st
             if key is None or key not in annotations:
                 problems.append(f"{file.name}: {clip_of(key) if key else str(foreign.plain(raw))[:60]} has no annotation")
             elif key in split:
-                problems.append(f"{clip_of(key)}: listed {'twice' if split[key] == part else 'to train and to test'}; the first is used")
+                problems.append(foreign.listed_again(clip_of(key), split[key], part))
             else:
                 split[key] = part
     if split:

@@ -77,8 +77,7 @@ def _read(file: Path, part: str, rows: dict[str, dict[str, Value]], problems: li
             continue
         clip = str(int(cells[0]))
         if clip in rows:
-            what = "twice" if rows[clip]["split"] == part else "to train and to test"
-            problems.append(f"{clip}: listed {what}; the first is used")
+            problems.append(foreign.listed_again(clip, str(rows[clip]["split"]), part))
             continue
         technical, components = numbers[:2]
         values: dict[str, Value] = {"score": None, "score.tes": technical, "score.pcs": components, "score.deductions": None, "split": part}

@@ -6,7 +6,6 @@ import functools
 import math
 import os
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -193,6 +192,49 @@ def read_rows(path: Path) -> list[tuple[int, list[str]]]:
     return [(line, cells) for line, cells in rows if cells]
 
 
+def number_rows(path: Path, separator: str | None = None) -> Iterator[tuple[int, list[float]]]:
+    """Yield (line number, numbers) of a table of numbers, without blank lines; a separator at the end of a line counts as none.
+
+    Args:
+        path: the file.
+        separator: between the numbers; any white space where it is None.
+
+    Raises:
+        ArtifactError: the file cannot be read, or a line holds anything else.
+    """
+    with reading_errors(path):
+        lines = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()
+    for line, text in enumerate(lines, start=1):
+        row = text.strip().rstrip(separator)
+        if not row:
+            continue
+        try:
+            yield line, [float(cell) for cell in row.split(separator)]
+        except ValueError:
+            raise ArtifactError(f"{path.name}, line {line}: not a row of numbers.") from None
+
+
+def number_table(path: Path, columns: int, meaning: str, separator: str | None = None) -> Array:
+    """Return a file's table of numbers, (rows, ``columns``), one row per frame; ``meaning`` says what the columns are.
+
+    Raises:
+        ArtifactError: the file cannot be read, holds no row, or one of another length.
+    """
+    rows = []
+    for line, numbers in number_rows(path, separator):
+        if len(numbers) != columns:
+            raise ArtifactError(f"{path.name}, line {line}: expected {columns} columns ({meaning}), found {len(numbers)}.")
+        rows.append(numbers)
+    if not rows:
+        raise ArtifactError(f"{path.name} holds no frames.")
+    return np.asarray(rows)
+
+
+def listed_again(clip: str, known: str, part: str) -> str:
+    """Return the problem of a clip that is listed to ``known`` and then to ``part``."""
+    return f"{clip}: listed {'twice' if known == part else 'to train and to test'}; the first is used"
+
+
 def is_header(cells: Sequence[str]) -> bool:
     """Say whether a row names columns: none of its cells is a number."""
     return bool(cells) and all(math.isnan(number(cell)) for cell in cells)
@@ -263,17 +305,6 @@ def _features_in(file: Path, *_: int) -> dict[str, Callable[[], Array]]:
 
     readers = {".npy": "npy", ".npz": "npz", ".binary": "npy"}  # MS_LSTM's files of that ending are NumPy's
     return {clip.id: clip.load for clip in FORMATS[readers[file.suffix]][0](file, None)}
-
-
-def twice(values: Iterable[Any]) -> list[Any]:
-    """Return what occurs more than once, in order of appearance."""
-    return [value for value, count in Counter(values).items() if count > 1]
-
-
-def listing(names: Iterable[Any], most: int = 12) -> str:
-    """Return names for a sentence, the first few of many."""
-    shown = [str(name) for name in names]
-    return ", ".join(shown[:most]) + (f" … ({len(shown)})" if len(shown) > most else "")
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.arrays import Array
-from stages.datasets import manifest
+from stages.datasets import foreign, manifest
 from stages.datasets.manifest import Value
 from stages.datasets.registry import Adapter, Scan
 from stages.errors import ArtifactError
@@ -56,8 +56,9 @@ class Recording:
 
 def locate(root: Path) -> Path | None:
     """Return the folder of the raw skeleton files."""
-    homes = [root, root / "IRDS", root / "irds", root / "IntelliRehabDS"]
-    candidates = [home / inner for home in homes for inner in ("", "SkeletonData/RawData", "RawData")]
+    candidates = [
+        home / inner for home in foreign.homes(root, ("IRDS", "IntelliRehabDS")) for inner in ("", "SkeletonData/RawData", "RawData")
+    ]
     return next((folder for folder in candidates if any(_NAME.fullmatch(file.stem) for file in folder.glob("*_*_*_*_*_*.txt"))), None)
 
 

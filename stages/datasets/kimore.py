@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.arrays import Array
-from stages.datasets import manifest
+from stages.datasets import foreign, manifest
 from stages.datasets.manifest import Value
 from stages.datasets.registry import Adapter, Scan
 from stages.errors import ArtifactError
@@ -44,8 +44,7 @@ class Recording:
 
 def locate(root: Path) -> Path | None:
     """Return the folder that holds ``CG`` and ``GPP``."""
-    candidates = [root, root / "KiMoRe", root / "KIMORE", root / "kimore"]
-    return next((folder for folder in candidates if (folder / "CG").is_dir() or (folder / "GPP").is_dir()), None)
+    return next((home for home in foreign.homes(root, ["KiMoRe"]) if (home / "CG").is_dir() or (home / "GPP").is_dir()), None)
 
 
 def scan(folder: Path) -> Scan:
@@ -141,18 +140,12 @@ def _keep_score(scores: dict[str, float], column: str, value: object, where: str
 
 
 def _read_table(file: Path) -> tuple[Array, int]:
-    lines = [line.strip().rstrip(",") for line in file.read_text(encoding="utf-8", errors="replace").splitlines()]
+    """Return the first body's numbers, (T, 100), and how many bodies the file has room for."""
     rows: list[list[float]] = []
     width = 0
-    for number, line in enumerate(lines, start=1):
-        if not line:
-            continue
-        try:
-            cells = [float(cell) for cell in line.split(",")]
-        except ValueError:
-            raise ArtifactError(f"{file.name}, line {number}: not a row of numbers.") from None
+    for line, cells in foreign.number_rows(file, ","):
         if len(cells) < _JOINT_COLUMNS:
-            raise ArtifactError(f"{file.name}, line {number}: expected {_JOINT_COLUMNS} columns (25 joints × 4), found {len(cells)}.")
+            raise ArtifactError(f"{file.name}, line {line}: expected {_JOINT_COLUMNS} columns (25 joints × 4), found {len(cells)}.")
         width = max(width, len(cells))
         rows.append(cells[:_JOINT_COLUMNS])
     if not rows:

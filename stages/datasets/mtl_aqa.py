@@ -188,7 +188,7 @@ def _split(folder: Path, annotations: Mapping[Key, _Annotation], problems: list[
             if key not in annotations:
                 problems.append(f"{file.name}: {clip_of(key) if key else str(raw)[:40]} has no annotation")
             elif key in split:
-                problems.append(f"{clip_of(key)}: listed {'twice' if split[key] == part else 'to train and to test'}; the first is used")
+                problems.append(foreign.listed_again(clip_of(key), split[key], part))
             else:
                 assert key is not None
                 split[key] = part

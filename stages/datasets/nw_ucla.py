@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.datasets import manifest
+from stages.datasets import foreign, manifest
 from stages.datasets.manifest import Value
 from stages.datasets.registry import Adapter, Scan
 from stages.errors import ArtifactError
@@ -47,8 +47,8 @@ class Recording:
 
 def locate(root: Path) -> Path | None:
     """Return the folder ``all_sqe``."""
-    candidates = [root, root / "all_sqe", *(root / name / "all_sqe" for name in ("NW-UCLA", "nw-ucla", "NW_UCLA"))]
-    return next((folder for folder in candidates if folder.is_dir() and next(folder.glob("a??_s??_e??_v??.json"), None)), None)
+    candidates = [folder for home in foreign.homes(root, ["NW-UCLA"]) for folder in (home, home / "all_sqe")]
+    return next((folder for folder in candidates if next(folder.glob("a??_s??_e??_v??.json"), None)), None)
 
 
 def scan(folder: Path) -> Scan:

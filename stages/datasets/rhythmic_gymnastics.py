@@ -73,8 +73,7 @@ def _read(file: Path, part: str, rows: dict[str, dict[str, Value]], problems: li
             continue
         clip = cells[0]
         if clip in rows:
-            what = "twice" if rows[clip]["split"] == part else "to train and to test"
-            problems.append(f"{clip}: listed {what}; the first is used")
+            problems.append(foreign.listed_again(clip, str(rows[clip]["split"]), part))
             continue
         difficulty, execution, total, penalty = numbers[:4]
         if abs(difficulty + execution - penalty - total) > _ROUNDING:

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.arrays import Array
-from stages.datasets import manifest
+from stages.datasets import foreign, manifest
 from stages.datasets.manifest import Value
 from stages.datasets.registry import Adapter, Scan
 from stages.errors import ArtifactError
@@ -57,8 +57,7 @@ class Recording:
 
 def locate(root: Path) -> Path | None:
     """Return the folder that holds ``Segmented Movements`` or ``Incorrect Segmented Movements``."""
-    candidates = [root, root / "UI-PRMD", root / "ui-prmd", root / "UI_PRMD"]
-    return next((folder for folder in candidates if any(_positions(folder, label).is_dir() for label in FOLDERS)), None)
+    return next((home for home in foreign.homes(root, ["UI-PRMD"]) if any(_positions(home, label).is_dir() for label in FOLDERS)), None)
 
 
 def scan(folder: Path) -> Scan:
@@ -132,20 +131,8 @@ def _rotations(angles: Array) -> Array:
 
 
 def _read(file: Path) -> Array:
-    rows: list[list[float]] = []
-    for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            cells = [float(cell) for cell in line.strip().rstrip(",").split(",")]
-        except ValueError:
-            raise ArtifactError(f"{file.name}, line {number}: not a row of numbers.") from None
-        if len(cells) != _JOINTS * 3:
-            raise ArtifactError(f"{file.name}, line {number}: expected {_JOINTS * 3} columns ({_JOINTS} joints × 3), found {len(cells)}.")
-        rows.append(cells)
-    if not rows:
-        raise ArtifactError(f"{file.name} holds no frames.")
-    return np.asarray(rows).reshape(len(rows), _JOINTS, 3)
+    """Return a file's triples, (T, V, 3)."""
+    return foreign.number_table(file, _JOINTS * 3, f"{_JOINTS} joints × 3", ",").reshape(-1, _JOINTS, 3)
 
 
 def _positions(folder: Path, label: str) -> Path:

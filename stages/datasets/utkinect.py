@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.arrays import Array
-from stages.datasets import manifest
+from stages.datasets import foreign, manifest
 from stages.datasets.manifest import Value
 from stages.datasets.registry import Adapter, Scan
 from stages.errors import ArtifactError
@@ -24,6 +24,7 @@ from stages.skeletons.poses import PoseSequence, sequence
 FPS = 30.0
 ACTIONS = ("walk", "sitDown", "standUp", "pickUp", "carry", "throw", "push", "pull", "waveHands", "clapHands")
 LABELS = "actionLabel.txt"
+_HOMES = ("UTKinect", "UTKinect-Action3D")
 _SEQUENCE = re.compile(r"s\d\d_e\d\d")
 _COLUMNS = 1 + 20 * 3
 
@@ -39,8 +40,7 @@ class Recording:
 
 def locate(root: Path) -> Path | None:
     """Return the folder that holds ``actionLabel.txt``."""
-    candidates = [root, root / "utkinect", root / "UTKinect", root / "UTKinect-Action3D"]
-    return next((folder for folder in candidates if (folder / LABELS).is_file()), None)
+    return next((home for home in foreign.homes(root, _HOMES) if (home / LABELS).is_file()), None)
 
 
 def scan(folder: Path) -> Scan:
@@ -92,21 +92,9 @@ def _one_body(numbers: Array, joints: Array) -> list[int]:
 
 
 def _read(file: Path) -> tuple[Array, Array]:
-    rows: list[list[float]] = []
-    for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            cells = [float(cell) for cell in line.split()]
-        except ValueError:
-            raise ArtifactError(f"{file.name}, line {number}: not a row of numbers.") from None
-        if len(cells) != _COLUMNS:
-            raise ArtifactError(f"{file.name}, line {number}: expected {_COLUMNS} columns (frame, 20 joints × 3), found {len(cells)}.")
-        rows.append(cells)
-    if not rows:
-        raise ArtifactError(f"{file.name} holds no frames.")
-    table = np.asarray(rows)
-    return table[:, 0], table[:, 1:].reshape(len(rows), 20, 3)
+    """Return the frames' numbers (T,) and joints (T, 20, 3)."""
+    table = foreign.number_table(file, _COLUMNS, "frame, 20 joints × 3")
+    return table[:, 0], table[:, 1:].reshape(len(table), 20, 3)
 
 
 def _labels(file: Path, problems: list[str]) -> list[tuple[str, str, int | None, int | None]]:

@@ -71,3 +71,15 @@ def test_folders_in__not_readable(tmp_path: Path) -> None:
     tmp_path.chmod(0)
     assert foreign.folders_in(tmp_path) == []
     tmp_path.chmod(0o700)
+
+
+def test_number_rows__blank_lines_and_separators_at_the_end(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("\n,,,\n1,2,,\n \n3, 4\n")
+    assert list(foreign.number_rows(tmp_path / "t.csv", ",")) == [(3, [1, 2]), (5, [3, 4])]
+    assert foreign.number_table(tmp_path / "t.csv", 2, "x, y", ",").tolist() == [[1, 2], [3, 4]]
+    with pytest.raises(ArtifactError, match=r"t\.csv, line 3: expected 3 columns \(x, y, z\), found 2"):
+        foreign.number_table(tmp_path / "t.csv", 3, "x, y, z", ",")
+    with pytest.raises(ArtifactError, match=r"t\.csv, line 2: not a row of numbers"):
+        list(foreign.number_rows(tmp_path / "t.csv"))
+    with pytest.raises(ArtifactError, match=r"gone\.csv cannot be read"):
+        list(foreign.number_rows(tmp_path / "gone.csv"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import pickle
 from pathlib import Path
@@ -150,23 +149,6 @@ def test_check__counts(root: Path) -> None:
     assert report.usable
     assert report.warnings == 0
     assert ("label", 4, 4) in [(count.what, count.found, count.published) for count in report.counts]
-
-
-def test_whole_path__import_and_tell_the_levels_apart(aqa, workspace: Path, root: Path) -> None:
-    code, _, err = aqa("import-poses", "--dataset", "infants", "--data-root", root)
-    assert code == 0, err
-    sizes = [
-        "--set",
-        "settings.encoder_settings={width: 8, blocks: 2}",
-        "--set",
-        "settings.input.frames=8",
-        "--set",
-        "settings.neighbours=1",
-    ]
-    code, _, err = aqa("finetune", "--task", "level", "--protocol", "infants/2-fold", "--method", "knn-probe", "--init", "none", *sizes)
-    assert code == 0, err
-    assert aqa("evaluate")[0] == 0
-    assert "accuracy" in json.loads((workspace / "evaluations/infants-knn-probe/metrics.json").read_text())["overall"]
 
 
 class Stored:

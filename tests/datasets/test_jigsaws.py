@@ -168,7 +168,7 @@ def test_check__counts_and_unreadable_kinematics(root: Path) -> None:
     assert report.usable
     assert Count("action=Suturing", 4, 39) in report.counts
     assert Count("scored", 5, None) in report.counts
-    assert report.unreadable == ("Suturing_B001: Suturing_B001.txt, line 1: expected 76 numbers, found 3.",) * 2
+    assert report.unreadable == ("Suturing_B001: Suturing_B001.txt, line 1: expected 76 columns (4 manipulators × 19), found 3.",) * 2
 
 
 def test_export__labels_and_parts_as_csv(aqa, workspace, root: Path, tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_dct__does_not_grow_with_the_time_a_trial_takes() -> None:
     ("rows", "expected"),
     [
         ([], "t.txt holds no frames"),
-        (["1 " * 75], "t.txt, line 1: expected 76 numbers, found 75"),
+        (["1 " * 75], r"t.txt, line 1: expected 76 columns \(4 manipulators × 19\), found 75"),
         (["1 " * 76, "x " * 76], "t.txt, line 2: not a row of numbers"),
         (["1 " * 76, "nan " * 76], "t.txt, frame 2: a number is not finite"),
         (["1 " * 76] * 159, "t.txt holds 159 frames: 10 segments of 16 coefficients need 160"),

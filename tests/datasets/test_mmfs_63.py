@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -141,14 +140,3 @@ def test_check__counts_and_clips_without_joints(root: Path) -> None:
     assert Count("split=train", 12, 3959) in report.counts
     assert report.unreadable == ("test/t2: test_data.npy, row 2 holds no joints (all numbers are zero).",)
     assert report.frames == (12, 12, 12)
-
-
-def test_whole_path__import_finetune_evaluate(aqa, workspace: Path, root: Path) -> None:
-    code, out, err = aqa("import-poses", "--dataset", "mmfs63", "--data-root", root)
-    assert code == 0, err
-    assert "18 done" in out
-    code, _, err = aqa("finetune", "--method", "kinematics-ridge", "--set", "settings.inner_folds=2")
-    assert code == 0, err
-    assert aqa("evaluate")[0] == 0
-    metrics = json.loads((workspace / "evaluations/mmfs-63-kinematics-ridge/metrics.json").read_text())
-    assert metrics["overall"]["spearman_pooled"]["value"] > 0.8

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from stages.datasets import manifest, protocols, splits
 from stages.datasets.manifest import Manifest
 from stages.datasets.registry import DATASETS
 from stages.errors import UsageError
+from tests.conftest import run_python
 
 
 def trials(name: str = "jigsaws") -> Manifest:
@@ -139,6 +142,28 @@ def test_label_fraction__spread_over_the_scores(seed: int) -> None:
     assert [int(clip[1:]) // 10 for clip in fold.train] == list(range(10))  # one of each tenth of the scores
 
 
+def test_label_fraction__the_same_clips_in_every_process() -> None:
+    code = """
+from stages.datasets import manifest, protocols
+rows = [(f"{n:02}_{n}", {"score": float(n * 7 % 90), "split": "test" if n % 4 == 3 else "train"}) for n in range(200)]
+rows = manifest.from_rows(rows, "mtl-aqa")
+print(protocols.folds(rows, "mtl-aqa/10-percent-labels/seed-0", 0, rows.clips))
+"""
+    first, second = (run_python(code, PYTHONHASHSEED=seed) for seed in "12")
+    assert first.returncode == 0, first.stderr
+    assert first.stdout == second.stdout
+    assert "unlabelled=('" in first.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "shares"),
+    [("mtl-aqa", {"10", "40"}), ("rhythmic-gymnastics", {"40"}), ("jigsaws", {"50"})],
+)
+def test_registry__lists_the_shares_of_labels_of_the_papers(name: str, shares: set[str]) -> None:
+    listed = {match[1] for protocol in DATASETS[name].protocols if (match := re.search(r"(\d+)-percent-labels/seed-0$", protocol))}
+    assert listed == shares
+
+
 def test_label_fraction__other_seed_other_clips() -> None:
     found = [folds(trials(), f"4-fold/50-percent-labels/seed-{seed}") for seed in (0, 1)]
     assert [fold.test for fold in found[0]] == [fold.test for fold in found[1]]
@@ -189,7 +214,7 @@ def test_per_value__unlabelled_clips_are_divided_too() -> None:
         (
             trials(),
             "jigsaws/losso",
-            "Unknown protocol 'jigsaws/losso'. Did you mean 'loso'?\n  hint: of jigsaws: 4-fold, loso, louo; of any manifest: K-fold",
+            "Unknown protocol 'jigsaws/losso'. Did you mean 'loso'?\n  hint: of jigsaws: 4-fold, loso, louo, 4-fold/50-percent-labels/",
         ),
         (
             trials("mine"),

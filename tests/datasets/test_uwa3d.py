@@ -107,20 +107,3 @@ def test_load__damaged(root: Path) -> None:
     assert [line.split(":")[0] for line in report.unreadable] == ["a01_s01_e01_v01", "a01_s02_e01_v01"]
     assert all("is not a readable MATLAB file" in line for line in report.unreadable)
     assert report.usable
-
-
-def test_whole_path__import_and_recognise(aqa, workspace: Path, root: Path) -> None:
-    assert aqa("import-poses", "--dataset", "uwa3d", "--data-root", root)[0] == 0
-    sizes = [
-        "--set",
-        "settings.encoder_settings={width: 8, blocks: 2}",
-        "--set",
-        "settings.input.frames=8",
-        "--set",
-        "settings.neighbours=1",
-    ]
-    code, _, err = aqa("finetune", "--task", "action", "--protocol", "uwa3d/3-fold", "--method", "knn-probe", "--init", "none", *sizes)
-    assert code == 0, err
-    code, out, err = aqa("evaluate")
-    assert code == 0, err
-    assert "24 clips" in out

@@ -14,8 +14,8 @@ from typing import Literal
 import numpy as np
 
 from stages.arrays import Array
+from stages.datasets import foreign
 from stages.errors import ArtifactError
-from stages.skeletons.importers.common import read_text
 
 COLUMNS = 76
 MANIPULATORS = ("master left", "master right", "slave left", "slave right")
@@ -50,20 +50,7 @@ def read(file: Path) -> Array:
     Raises:
         ArtifactError: a line does not hold 76 finite numbers, or there is none.
     """
-    rows = []
-    for number, line in enumerate(read_text(file).splitlines(), start=1):
-        cells = line.split()
-        if not cells:
-            continue
-        if len(cells) != COLUMNS:
-            raise ArtifactError(f"{file.name}, line {number}: expected {COLUMNS} numbers, found {len(cells)}.")
-        try:
-            rows.append([float(cell) for cell in cells])
-        except ValueError:
-            raise ArtifactError(f"{file.name}, line {number}: not a row of numbers.") from None
-    table = np.array(rows)
-    if not len(table):
-        raise ArtifactError(f"{file.name} holds no frames.")
+    table = foreign.number_table(file, COLUMNS, "4 manipulators × 19")
     if not np.isfinite(table).all():
         raise ArtifactError(f"{file.name}, frame {int(np.argmin(np.isfinite(table).all(axis=1))) + 1}: a number is not finite.")
     return table
