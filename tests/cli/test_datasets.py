@@ -32,7 +32,7 @@ def test_list__every_data_set_and_where_it_lies(aqa, root) -> None:
     assert rows["nw-ucla"]["found"] == str(root / "nw-ucla" / "all_sqe")
     assert rows["kimore"]["found"] == "no"
     assert "Politecnica" in rows["kimore"]["request from"]
-    assert rows["jigsaws"]["protocols"] == "4-fold, loso, louo"
+    assert rows["jigsaws"]["protocols"] == "4-fold, loso, louo, 4-fold/50-percent-labels/seed-0"
     assert err == ""
 
 

@@ -14,6 +14,18 @@ METHODS: Mapping[str, Entry] = {
         "2M-AF, section 3.1",
         "poses",
     ),
+    "aimclr": Entry(
+        "stages.pretrain.methods.aimclr:AimCLR",
+        "contrast with a queue of momentum keys; extreme changes, dropped attention, mined neighbours",
+        "AimCLR, AAAI 2022",
+        "poses",
+    ),
+    "pstl": Entry(
+        "stages.pretrain.methods.pstl:PSTL",
+        "correlation of a clip with copies without its central joints and without its fast frames",
+        "PSTL, AAAI 2023",
+        "poses",
+    ),
 }
 
 
