@@ -214,7 +214,7 @@ def test_run__damaged_index(root: Path, text: str) -> None:
 
 
 def test_run__models_made_with_different_settings(root: Path) -> None:
-    _change(root / "models/arms-kinematics-ridge/fold-1/0.h5", config={"settings": {"inner_folds": 9, "face_camera": True}})
+    _change(root / "models/arms-kinematics-ridge/fold-1/0.h5", config={"settings": {"inner_folds": 9, "face_camera": True, "frames": None}})
     with pytest.raises(
         ArtifactError, match=r"different settings: fold-1/0 differs from fold-0/0 in settings\.inner_folds(.|\n)*--overwrite"
     ):
