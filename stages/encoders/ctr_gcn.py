@@ -1,8 +1,8 @@
 """CTR-GCN: channel-wise topology refinement graph convolution (Chen et al., ICCV 2021), the encoder of SME-GCN.
 
-The arithmetic is the published network's, arranged for speed: the three subsets of a unit share one convolution each
-instead of having three, and the joints' relations are computed after the mean over time, which commutes with a point-wise
-convolution.  :func:`from_published` maps the published state dict's keys onto it.
+The arithmetic is the published network's, arranged for speed: feature maps keep their channels last in memory, a unit's joints
+are related after the mean over time, which commutes with a point-wise convolution, and what the published branches do apart is
+done together where that pays (``docs/encoders.md``, "Speed").  :func:`from_published` maps the published state dict's keys onto it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stages.configuration import Config
+from stages.encoders.channels_last import batch_norm
 from stages.errors import ArtifactError
 from stages.skeletons.graph import spatial
 from stages.skeletons.layouts import Layout
@@ -70,11 +71,12 @@ class CTRGCN(nn.Module):
         flat = poses.permute(0, 4, 3, 1, 2).reshape(batch, people * joints * channels, frames)
         x = self.data_bn(flat).view(batch, people, joints, channels, frames)
         x = x.permute(0, 1, 3, 4, 2).reshape(batch * people, channels, frames, joints)
+        x = x.contiguous(memory_format=torch.channels_last)
         for block in self.blocks:
             x = block(x)
         stride = -(-frames // x.shape[2])
         mask = F.max_pool1d(mask[:, None].float(), stride, stride, ceil_mode=True)[:, 0] > 0 if stride > 1 else mask
-        return x.view(batch, people, *x.shape[1:]), mask
+        return x.unflatten(0, (batch, people)), mask
 
     def forward(self, poses: Tensor, mask: Tensor) -> Tensor:
         """Return the clip's representation (N, D); ``mask`` (N, T) is true where a frame is real."""
@@ -91,13 +93,20 @@ class _Block(nn.Module):
         self.residual: nn.Module | None = None
         self.has_residual = residual
         if residual and (before != after or stride != 1):
-            self.residual = nn.Sequential(nn.Conv2d(before, after, 1, stride=(stride, 1)), nn.BatchNorm2d(after))
+            self.residual = _Projection(nn.Conv2d(before, after, 1, stride=(stride, 1)), nn.BatchNorm2d(after))
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.time(self.graph(x))
         if self.has_residual:
-            y = y + (self.residual(x) if self.residual is not None else x)
-        return F.relu(y)
+            y = y.add_(self.residual(x) if self.residual is not None else x)
+        return y.relu_()
+
+
+class _Projection(nn.Sequential):
+    """A point-wise convolution and its batch norm."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return batch_norm(self[0](x), self[1])
 
 
 class _Graph(nn.Module):
@@ -115,19 +124,41 @@ class _Graph(nn.Module):
         self.bn = nn.BatchNorm2d(after)
         self.down: nn.Module = nn.Identity()
         if before != after:
-            self.down = nn.Sequential(nn.Conv2d(before, after, 1), nn.BatchNorm2d(after))
+            self.down = _Projection(nn.Conv2d(before, after, 1), nn.BatchNorm2d(after))
 
     def forward(self, x: Tensor) -> Tensor:
         batch, _, frames, joints = x.shape
-        one, two = self.relate(x.mean(dim=2)).view(batch, 2, SUBSETS * self.hidden, joints).unbind(dim=1)
-        relations = torch.tanh(one[:, :, :, None] - two[:, :, None, :])
-        refined = self.refine(relations).view(batch, SUBSETS, self.after, joints, joints)
-        topology = refined * self.alpha + self.shared[None, :, None]
-        values = self.transform(x).view(batch, SUBSETS, self.after, frames, joints)
-        y = torch.matmul(values[:, 0], topology[:, 0].transpose(-1, -2))
-        for subset in range(1, SUBSETS):
-            y = y + torch.matmul(values[:, subset], topology[:, subset].transpose(-1, -2))
-        return F.relu(self.bn(y) + self.down(x))
+        assert self.transform.bias is not None
+        weights, biases = self.transform.weight.chunk(SUBSETS), self.transform.bias.chunk(SUBSETS)
+        y: Tensor | None = None
+        # One subset after the other: three at once outgrow the cache, and what malloc hands back to the system at every step.
+        for weight, bias, mix, relation in zip(weights, biases, self._mixes(), self._relations(x.mean(dim=2)), strict=True):
+            topology = torch.bmm(mix.expand(batch, -1, -1), relation).view(-1, joints, joints)
+            values = F.conv2d(x, weight, bias).contiguous().view(-1, frames, joints)
+            y = torch.bmm(values, topology) if y is None else torch.baddbmm(y, values, topology)
+        assert y is not None
+        y = y.view(batch, self.after, frames, joints).contiguous(memory_format=torch.channels_last)
+        return batch_norm(y, self.bn).add_(self.down(x)).relu_()
+
+    def _relations(self, mean: Tensor) -> Tensor:
+        """Poses' means over time (N, C, V) → relations (3, N, H + 2, V × V), the joint that gives before the one that takes.
+
+        The last two of the H + 2 are the same for every pose: one (for the bias) and the shared adjacency.  As channels of the
+        product they spare a unit's largest tensors, the topologies, three more passes.
+        """
+        batch, _, joints = mean.shape
+        one, two = self.relate(mean).view(batch, 2, SUBSETS, self.hidden, joints).permute(1, 2, 0, 3, 4).unbind()
+        relations = torch.tanh(one[..., None, :] - two[..., None]).flatten(3)
+        shared = self.shared.mT.flatten(1).to(relations.dtype)
+        known = torch.stack([torch.ones_like(shared), shared], dim=1)[:, None].expand(-1, batch, -1, -1)
+        return torch.cat([relations, known], dim=2)
+
+    def _mixes(self) -> Tensor:
+        """Return the weights (3, C, H + 2) that make topologies of relations, α included."""
+        weight = (self.refine.weight.flatten(1) * self.alpha).view(SUBSETS, self.after, self.hidden)
+        assert self.refine.bias is not None
+        bias = (self.refine.bias * self.alpha).view(SUBSETS, self.after, 1)
+        return torch.cat([weight, bias, torch.ones_like(bias)], dim=2)
 
 
 class _Time(nn.Module):
@@ -159,7 +190,11 @@ class _Time(nn.Module):
         self.branches = nn.ModuleList(branches)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([branch(x) for branch in self.branches], dim=1)
+        *deep, shallow = (list(branch.children()) for branch in self.branches)
+        weight, bias = (torch.cat([getattr(branch[0], kind) for branch in deep]) for kind in ("weight", "bias"))
+        y = batch_norm(F.conv2d(x, weight, bias), *(branch[1] for branch in deep)).relu_()
+        parts = [branch[3](part) for branch, part in zip(deep, y.chunk(len(deep), dim=1), strict=True)]
+        return batch_norm(torch.cat([*parts, shallow[0](x)], dim=1), *(branch[-1] for branch in (*deep, shallow)))
 
 
 def _initialise(module: nn.Module) -> None:
