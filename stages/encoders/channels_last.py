@@ -61,7 +61,7 @@ class _Normalised(torch.autograd.Function):
         joints = x.shape[3]
         y = torch.empty_like(x, memory_format=torch.channels_last)
         rows = _rows(x)
-        statistics = torch.batch_norm_update_stats(rows.view(-1, joints * len(weight)), None, None, 0.0)
+        statistics = torch.batch_norm_update_stats(rows.reshape(-1, joints * len(weight)), None, None, 0.0)
         means, variances = (value.view(joints, -1) for value in statistics)
         mean = means.mean(dim=0)
         variance = variances.mean(dim=0) + (means - mean).square().mean(dim=0)
@@ -81,7 +81,7 @@ class _Normalised(torch.autograd.Function):
         wide = (-1, joints * len(weight))
         known = (value.repeat(joints) for value in (mean, inverse))
         _, slopes, shifts = torch.ops.aten.native_batch_norm_backward(
-            given.view(wide), rows.view(wide), weight.repeat(joints), None, None, *known, True, 0.0, [False, True, True]
+            given.reshape(wide), rows.reshape(wide), weight.repeat(joints), None, None, *known, True, 0.0, [False, True, True]
         )
         slope, shift = (value.view(joints, -1).sum(dim=0) for value in (slopes, shifts))
         scale = weight * inverse

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -46,6 +49,23 @@ def test_evaluation__outputs_are_those_of_the_published_structure() -> None:
         torch.testing.assert_close(ours.eval()(poses, mask), peer.eval()(poses), rtol=1e-4, atol=1e-5)
 
 
+_ODD_BATCHES = """
+import torch
+from stages.encoders.ctr_gcn import CTRGCN, CTRGCNConfig
+from stages.skeletons.layouts import KINECT_25
+torch.set_num_threads(2)
+network = CTRGCN(CTRGCNConfig(width=8, blocks=5), KINECT_25)
+for step in range(60):
+    batch = 3 + 2 * (step % 3)
+    network(torch.randn(batch, 3, 48, 25, 1), torch.ones(batch, 48, dtype=torch.bool)).sum().backward()
+"""
+
+
+def test_training__odd_batches_on_few_channels_leave_memory_whole() -> None:
+    # In another process: oneDNN's strided 1 x 1 convolution ended this one with a segmentation fault.
+    subprocess.run([sys.executable, "-c", _ODD_BATCHES], check=True, timeout=120)
+
+
 def test_training__bf16_points_the_same_way() -> None:
     _, ours, poses, mask = _networks(torch.float32)
     found = []
@@ -88,6 +108,19 @@ def test_batch_norm__derivative_is_the_numerical_one() -> None:
     x = torch.randn(2, 5, 3, 2, dtype=torch.float64).contiguous(memory_format=torch.channels_last).requires_grad_()
     parameters = [value for norm in norms for value in norm.parameters()]
     assert torch.autograd.gradcheck(lambda x, *_: batch_norm(x, *norms), (x, *parameters))
+
+
+@pytest.mark.parametrize("last", [torch.channels_last, torch.contiguous_format], ids=["channels-last", "channels-first"])
+def test_batch_norm__layouts_of_input_and_gradient_do_not_matter(last: torch.memory_format) -> None:
+    x, target = torch.randn(6, 3, 5, 7, dtype=torch.float64), torch.randn(6, 4, 5, 7, dtype=torch.float64)
+    target = target.contiguous(memory_format=torch.channels_last)
+    found = []
+    for norm in (batch_norm, lambda z, n: n(z)):
+        given = x.clone(memory_format=last).requires_grad_()
+        wide = torch.cat([norm(given, nn.BatchNorm2d(3).double()), target[:, :1]], dim=1)  # its gradient is a slice
+        (wide * target).sum().backward()
+        found.append(given.grad)
+    torch.testing.assert_close(*found)
 
 
 def test_batch_norm__single_precision_is_exact_to_rounding() -> None:
