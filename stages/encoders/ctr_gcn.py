@@ -204,7 +204,10 @@ def _pointwise(convolution: nn.Module, x: Tensor) -> Tensor:
     oneDNN's own stride writes outside of its memory (the weight's gradient, few channels that lie last, an odd batch, threads).
     """
     assert isinstance(convolution, nn.Conv2d)
-    return F.conv2d(x[:, :, :: convolution.stride[0]], convolution.weight, convolution.bias)
+    stride = convolution.stride[0]
+    if stride > 1:
+        x = x.permute(0, 2, 3, 1)[:, ::stride].permute(0, 3, 1, 2)  # so that its gradient's channels lie last, too
+    return F.conv2d(x, convolution.weight, convolution.bias)
 
 
 def _initialise(module: nn.Module) -> None:
