@@ -50,6 +50,7 @@ class Batch:
         target: (N,) transformed target (float score, or long class index); absent for unlabelled clips.
         group: (N,) long index of the clip's action, 0 where there is only one.
         features: by role.
+        joints: (N, C, T, V, M), the poses before the last steps of their preparation; None where those are nothing.
         partner: a second batch of N clips, clip by clip the partner of this one (another view, an exemplar).
     """
 
@@ -59,10 +60,15 @@ class Batch:
     target: Tensor | None
     group: Tensor
     features: Mapping[str, Features] = field(default_factory=dict)
+    joints: Tensor | None = None
     partner: Batch | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def to_change(self) -> Tensor:
+        """Return the poses as random changes take them: joints, whose changed copy is finished afterwards."""
+        return self.poses if self.joints is None else self.joints
 
     def to(self, device: torch.device) -> Batch:
         """Return the batch on ``device``."""
@@ -85,6 +91,7 @@ class Clips:
     target: Tensor | None
     group: Tensor
     features: Mapping[str, Features] = field(default_factory=dict)
+    joints: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -95,9 +102,10 @@ class Clips:
         target = None if self.target is None else self.target[index]
         ids = tuple(self.ids[i] for i in index.tolist())
         features = {role: features.take(index) for role, features in self.features.items()}
-        return Batch(ids, self.poses[index], self.mask[index], target, self.group[index], features)
+        joints = None if self.joints is None else self.joints[index]
+        return Batch(ids, self.poses[index], self.mask[index], target, self.group[index], features, joints)
 
     def chosen(self, indices: Sequence[int]) -> Clips:
         """Return the clips at ``indices``."""
         batch = self.take(indices)
-        return Clips(batch.ids, batch.poses, batch.mask, batch.target, batch.group, batch.features)
+        return Clips(batch.ids, batch.poses, batch.mask, batch.target, batch.group, batch.features, batch.joints)

@@ -14,7 +14,8 @@ from stages.configuration import Config
 from stages.engine.batch import Clips, Features
 from stages.engine.records import FeatureClip, Records
 from stages.errors import ArtifactError
-from stages.skeletons.input import PoseInput, prepare, skeleton_of
+from stages.skeletons import finish
+from stages.skeletons.input import PoseInput, joints, layout_of, skeleton_of
 
 
 class FeatureInput(Config):
@@ -59,15 +60,17 @@ def to_clips(records: Records, inputs: Inputs, target: torch.Tensor | None = Non
         UsageError: several skeletons are mixed, and none was chosen to convert to.
     """
     count = len(records)
-    positions, mask = torch.zeros(count, 0, 0, 0, 0), torch.zeros(count, 0, dtype=torch.bool)
+    poses, mask, before = torch.zeros(count, 0, 0, 0, 0), torch.zeros(count, 0, dtype=torch.bool), None
     if inputs.poses is not None:
-        positions, mask = _poses(records, inputs.poses)
+        poses, mask = _joints(records, inputs.poses)
+        if finish.needed(inputs.poses):
+            before, poses = poses, finish.finish(poses, mask, inputs.poses, layout_of(records[0].poses, inputs.poses))
     features = {
         role: Features(*_stacked([segments(record.features(role), settings) for record in records]))
         for role, settings in inputs.features.items()
     }
     groups = torch.zeros(count, dtype=torch.long) if group is None else group
-    return Clips(tuple(record.clip for record in records), positions, mask, target, groups, features)
+    return Clips(tuple(record.clip for record in records), poses, mask, target, groups, features, before)
 
 
 def segments(clip: FeatureClip, settings: FeatureInput) -> tuple[Array, Array]:
@@ -85,12 +88,12 @@ def _view(clip: FeatureClip, name: str) -> Array:
     return clip.values[0] if name == "original" else clip.view(name)
 
 
-def _poses(records: Records, settings: PoseInput) -> tuple[torch.Tensor, torch.Tensor]:
+def _joints(records: Records, settings: PoseInput) -> tuple[torch.Tensor, torch.Tensor]:
     axes = {record.poses.positions.shape[3] for record in records}
     if len(axes) > 1:
         raise ArtifactError("The clips mix 2-D and 3-D poses.", hint="select one kind with --where")
     skeleton_of(settings, skeletons_of(records))
-    return _stacked([prepare(record.poses, settings) for record in records])
+    return _stacked([joints(record.poses, settings) for record in records])
 
 
 def _stacked(prepared: list[tuple[Array, Array]]) -> tuple[torch.Tensor, torch.Tensor]:

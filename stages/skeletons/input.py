@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+import torch
 from pydantic import Field
 
 from stages.arrays import Array
 from stages.configuration import Config
 from stages.errors import UsageError
 from stages.skeletons import transforms
-from stages.skeletons.layouts import layout_named
+from stages.skeletons.finish import finish
+from stages.skeletons.layouts import Layout, layout_named
 from stages.skeletons.poses import PoseSequence
 
 
@@ -39,12 +41,28 @@ class PoseInput(Config):
 
 
 def prepare(poses: PoseSequence, settings: PoseInput) -> tuple[Array, Array]:
-    """Return the tensor (C, T, V, M), float32, and the mask (T,) of real frames.
+    """Return what the network sees of one clip, (C, T, V, M), float32, and the mask (T,) of real frames.
 
     Raises:
         UsageError: the skeleton cannot be converted.
     """
-    layout = layout_named(settings.skeleton) if settings.skeleton else poses.layout
+    positions, mask = joints(poses, settings)
+    finished = finish(torch.from_numpy(positions)[None], torch.from_numpy(mask)[None], settings, layout_of(poses, settings))
+    return finished[0].numpy(), mask
+
+
+def layout_of(poses: PoseSequence, settings: PoseInput) -> Layout:
+    """Return the layout that a clip's joints come to."""
+    return layout_named(settings.skeleton) if settings.skeleton else poses.layout
+
+
+def joints(poses: PoseSequence, settings: PoseInput) -> tuple[Array, Array]:
+    """Return the joints before the last steps (:func:`stages.skeletons.finish.finish`), as :func:`prepare` does.
+
+    Raises:
+        UsageError: the skeleton cannot be converted.
+    """
+    layout = layout_of(poses, settings)
     positions = transforms.convert(poses.positions, poses.layout, layout)
     positions = _people(positions, settings.people)
     if settings.face_camera:
@@ -55,8 +73,6 @@ def prepare(poses: PoseSequence, settings: PoseInput) -> tuple[Array, Array]:
         positions = transforms.centre_per_frame(positions, layout)
     if settings.scale == "trunk":
         positions = transforms.scale_by_trunk(positions, layout)
-    elif settings.scale == "unit":
-        positions = transforms.scale_to_unit(positions)
     positions = transforms.interpolate_gaps(positions)
     if settings.fps is not None and poses.frames > 1:
         positions = transforms.resample(positions, max(1, round(poses.frames * settings.fps / poses.fps)))
@@ -64,11 +80,6 @@ def prepare(poses: PoseSequence, settings: PoseInput) -> tuple[Array, Array]:
         positions, mask = transforms.resample(positions, settings.frames), np.ones(settings.frames, dtype=bool)
     else:
         positions, mask = transforms.pad(positions, settings.frames, front=settings.length == "pad-front")
-    if settings.stream.startswith("bone"):
-        positions = transforms.bones(positions, layout)
-    if settings.stream.endswith("motion"):
-        followed = mask & np.append(mask[1:], False)  # a step from a real frame into the padding is no motion
-        positions = transforms.motion(positions) * followed[None, :, None, None]
     return np.ascontiguousarray(positions.transpose(3, 1, 2, 0), dtype=np.float32), mask
 
 

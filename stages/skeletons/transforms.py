@@ -62,16 +62,6 @@ def scale_by_trunk(positions: Array, layout: Layout) -> Array:
     return positions / trunk_length(positions, layout)
 
 
-def scale_to_unit(positions: Array) -> Array:
-    """Map each axis of the whole clip to [-1, 1] (the two-stage paper, section 4.1); a constant axis becomes 0."""
-    seen = positions[np.isfinite(positions).all(axis=-1)]
-    if not seen.size:
-        return positions
-    low, high = seen.min(axis=0), seen.max(axis=0)
-    span = np.where(high > low, high - low, 1)
-    return np.where(high > low, 2 * (positions - low) / span - 1, np.where(np.isnan(positions), np.nan, 0))
-
-
 def face_camera(positions: Array, layout: Layout) -> Array:
     """Turn 3-D bodies about the vertical (y) axis so that the mean hip-to-hip direction is x; 2-D is returned as it is."""
     if positions.shape[-1] != 3 or not {"left_hip", "right_hip"} <= set(layout.index):
@@ -130,21 +120,6 @@ def flip(positions: Array, layout: Layout) -> Array:
     flipped = positions[:, :, list(layout.mirrored)].copy()
     flipped[..., 0] *= -1
     return flipped
-
-
-def bones(positions: Array, layout: Layout) -> Array:
-    """Return each joint minus its parent; the root is 0."""
-    result = np.zeros_like(positions)
-    for child, parent in layout.edges:
-        result[:, :, child] = positions[:, :, child] - positions[:, :, parent]
-    return result
-
-
-def motion(positions: Array) -> Array:
-    """Return each frame's difference to the next; the last frame is 0."""
-    result = np.zeros_like(positions)
-    result[:, :-1] = positions[:, 1:] - positions[:, :-1]
-    return result
 
 
 def convert(positions: Array, source: Layout, target: Layout) -> Array:

@@ -24,7 +24,7 @@ from stages.pretrain.methods.aimclr import (
     without_attended,
 )
 from stages.pretrain.methods.feature_maps import pooled
-from stages.pretrain.methods.skeleton_changes import changed
+from stages.pretrain.methods.skeleton_changes import changed_view
 from tests.pretrain.toys import assert_resumes, clips, spec, train
 from tests.small import write_pose_set
 
@@ -234,7 +234,9 @@ def test_step__puts_the_keys_into_the_queue_and_counts() -> None:
 def test_step__is_the_paper_s_sum_over_its_three_queries(monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole loss, written out, from the views that the step drew."""
     method, views = _method(temperature=1.0), []
-    monkeypatch.setattr("stages.pretrain.methods.aimclr.changed", lambda *given: views.append((given[2], changed(*given))) or views[-1][1])
+    monkeypatch.setattr(
+        "stages.pretrain.methods.aimclr.changed_view", lambda *given: views.append((given[1], changed_view(*given))) or views[-1][1]
+    )
     batch = clips().take(range(6))
     queue = method.queue.clone()
     loss = method.step({"train": batch}, Phase()).losses["main"]

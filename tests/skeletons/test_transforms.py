@@ -134,27 +134,6 @@ def test_trunk_length__nothing_seen() -> None:
     assert transforms.trunk_length(np.full((1, 2, 17, 2), np.nan), COCO_17) == 1
 
 
-@QUICK
-@given(POSITIONS)
-def test_scale_to_unit__fills_the_range_of_each_axis(positions) -> None:
-    found = transforms.scale_to_unit(positions)
-    assert np.abs(found).max() <= 1 + 1e-6
-    for axis in range(3):
-        if np.ptp(positions[..., axis]) > 1e-3:
-            assert found[..., axis].min() == pytest.approx(-1, abs=1e-4)
-            assert found[..., axis].max() == pytest.approx(1, abs=1e-4)
-
-
-def test_scale_to_unit__constant_axis_and_missing_joints() -> None:
-    positions = random(KINECT_20)
-    positions[..., 1], positions[0, 2, 3] = 7, np.nan
-    found = transforms.scale_to_unit(positions)
-    assert np.isnan(found[0, 2, 3]).all()
-    assert (found[..., 1][np.isfinite(found[..., 1])] == 0).all()
-    nobody = np.full((1, 2, 20, 3), np.nan)
-    assert transforms.scale_to_unit(nobody) is nobody
-
-
 def test_centre__per_frame_and_on_start() -> None:
     positions = random(OPENPOSE_25)
     per_frame = transforms.centre_per_frame(positions, OPENPOSE_25)
@@ -179,24 +158,6 @@ def test_body_centre__coco_is_the_mean_of_hips_and_shoulders() -> None:
     positions = random(COCO_17)
     expected = positions[:, :, [5, 6, 11, 12]].mean(axis=2, keepdims=True)
     np.testing.assert_allclose(transforms.body_centre(positions, COCO_17), expected, rtol=1e-5, atol=1e-6)
-
-
-@EVERY
-def test_bones__sum_up_along_the_tree(layout: Layout) -> None:
-    positions = random(layout)
-    found = transforms.bones(positions, layout)
-    for number, name in enumerate(layout.joints):
-        total, here = np.zeros_like(positions[:, :, 0]), name
-        while (parent := layout.parents[here]) is not None:
-            total, here = total + found[:, :, layout.index[here]], parent
-        np.testing.assert_allclose(positions[:, :, layout.index[here]] + total, positions[:, :, number], atol=1e-5)
-
-
-def test_motion__sums_up_in_time() -> None:
-    positions = random(KINECT_20)
-    found = transforms.motion(positions)
-    assert not found[:, -1].any()
-    np.testing.assert_allclose(positions[:, :1] + np.cumsum(found[:, :-1], axis=1), positions[:, 1:], atol=1e-5)
 
 
 def test_convert__kinect_25_to_20_is_exact_for_every_joint() -> None:

@@ -72,7 +72,7 @@ class SkeletonAssessor(Assessor):
 
     def augmented(self, batch: Batch) -> Batch:
         """Return a randomly changed copy of a training batch."""
-        return augment(batch, self.settings.augmentation, self.layout)
+        return augment(batch, self.settings.augmentation, self.spec.input, self.layout)
 
     def embed(self, batch: Batch) -> Tensor:
         """Return the encoder's representation of each clip, (N, D)."""

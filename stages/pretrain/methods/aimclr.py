@@ -28,7 +28,7 @@ from stages.engine.method import MethodConfig, Phase, Pretext, Sets, Step
 from stages.engine.streams import Stream
 from stages.engine.training import TrainingConfig
 from stages.pretrain.methods.feature_maps import feature_map, pooled
-from stages.pretrain.methods.skeleton_changes import Changes, Extreme, Normal, changed
+from stages.pretrain.methods.skeleton_changes import Changes, Extreme, Normal, changed_view
 from stages.skeletons.input import PoseInput
 from stages.skeletons.layouts import layout_named
 
@@ -158,7 +158,7 @@ class AimCLR(Pretext):
         return self._unit(self.projection(pooled(features, mask))), self._unit(self.projection(pooled(rest, mask)))
 
     def _view(self, batch: Batch, changes: Changes) -> Tensor:
-        return changed(batch.poses, batch.mask, changes, self.layout)
+        return changed_view(batch, changes, self.spec.input, self.layout)
 
     def _unit(self, features: Tensor) -> Tensor:
         return F.normalize(features.float(), dim=1)

@@ -26,7 +26,7 @@ from stages.engine.method import MethodConfig, Phase, Pretext, Step
 from stages.engine.training import TrainingConfig
 from stages.pretrain.methods.feature_maps import feature_map, pooled
 from stages.pretrain.methods.pstl_masks import central_joints, closed_up, degrees, kept_frames
-from stages.pretrain.methods.skeleton_changes import Amount, Chance, Normal, changed
+from stages.pretrain.methods.skeleton_changes import Amount, Chance, Normal, changed_view
 from stages.skeletons.input import PoseInput
 from stages.skeletons.layouts import layout_named
 
@@ -92,7 +92,7 @@ class PSTL(Pretext):
         return spatial, self.encoder(*closed_up(copied, kept_frames(copied, batch.mask, self.settings.mask_frames)))
 
     def _changed(self, batch: Batch) -> Tensor:
-        return changed(batch.poses, batch.mask, self.settings.changes, self.layout)
+        return changed_view(batch, self.settings.changes, self.spec.input, self.layout)
 
 
 def barlow_twins(one: Tensor, two: Tensor, balance: float) -> Tensor:

@@ -15,6 +15,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from stages.configuration import Config
+from stages.engine.batch import Batch
+from stages.skeletons.finish import finish
+from stages.skeletons.input import PoseInput
 from stages.skeletons.layouts import Layout
 
 Chance = Annotated[float, Field(ge=0, le=1)]
@@ -73,6 +76,11 @@ class Extreme(Normal):
     noise: Amount = 0.01
     blur: tuple[Amount, Amount] = (0.1, 2.0)
     drop_axis: Chance = 0.5
+
+
+def changed_view(batch: Batch, changes: Changes, settings: PoseInput, layout: Layout) -> Tensor:
+    """Return what an encoder sees of a randomly changed copy of the clips, (N, C, T, V, M)."""
+    return finish(changed(batch.to_change(), batch.mask, changes, layout), batch.mask, settings, layout)
 
 
 def changed(poses: Tensor, mask: Tensor, changes: Changes, layout: Layout) -> Tensor:

@@ -70,7 +70,7 @@ class SMEGCN(Pretext):
 
     def view(self, batch: Batch, mask: MaskName) -> Tensor:
         """Return one masked copy of the poses, (N, C, T, V, M)."""
-        poses = augment(batch, self.settings.augmentation, self.layout).poses
+        poses = augment(batch, self.settings.augmentation, self.spec.input, self.layout).poses
         masked = masked_frames(mask, centred(poses, self.layout), batch.mask, self.settings.mask_rate, self.settings.reach)
         return poses * ~masked[:, None, :, None, None]
 
