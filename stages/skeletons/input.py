@@ -32,8 +32,8 @@ class PoseInput(Config):
     """How a clip comes to T frames: linear resampling, or zeros in front or behind (longer clips keep their last frames)."""
     face_camera: bool = True
     """Turn 3-D bodies about the vertical so that the hips lie along x."""
-    centre: Literal["start", "frame", "none"] = "start"
-    """Subtract the body's centre in the first frame, in each frame, or not at all."""
+    centre: Literal["start", "first-person", "frame", "none"] = "start"
+    """Subtract each body's centre in the first frame, the first person's from all, each body's in each frame, or nothing."""
     scale: Literal["trunk", "unit", "none"] = "trunk"
     """Divide by the trunk's length, map each axis to [-1, 1], or leave the units."""
     stream: Literal["joint", "bone", "joint-motion", "bone-motion"] = "joint"
@@ -67,8 +67,8 @@ def joints(poses: PoseSequence, settings: PoseInput) -> tuple[Array, Array]:
     positions = _people(positions, settings.people)
     if settings.face_camera:
         positions = transforms.face_camera(positions, layout)
-    if settings.centre == "start":
-        positions = transforms.centre_on_start(positions, layout)
+    if settings.centre in ("start", "first-person"):
+        positions = transforms.centre_on_start(positions, layout, together=settings.centre == "first-person")
     elif settings.centre == "frame":
         positions = transforms.centre_per_frame(positions, layout)
     if settings.scale == "trunk":

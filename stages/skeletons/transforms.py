@@ -40,9 +40,12 @@ def centre_per_frame(positions: Array, layout: Layout) -> Array:
     return positions - interpolate_gaps(body_centre(positions, layout))
 
 
-def centre_on_start(positions: Array, layout: Layout) -> Array:
-    """Subtract each person's centre in the first frame where it was seen; the path of the body is kept."""
-    centre = body_centre(positions, layout)
+def centre_on_start(positions: Array, layout: Layout, *, together: bool = False) -> Array:
+    """Subtract each person's centre in the first frame where it was seen; the path of the body is kept.
+
+    Where people stay ``together``, the first person's centre is subtracted from all, and the distances between them are kept.
+    """
+    centre = body_centre(positions[:1] if together else positions, layout)
     seen = np.asarray(np.isfinite(centre).all(axis=(2, 3)))
     first = np.argmax(seen, axis=1)
     start = centre[np.arange(len(centre)), first][:, None]

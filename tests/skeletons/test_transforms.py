@@ -143,6 +143,15 @@ def test_centre__per_frame_and_on_start() -> None:
     np.testing.assert_allclose(np.diff(on_start, axis=1), np.diff(positions, axis=1), atol=1e-5)
 
 
+def test_centre__of_people_together_keeps_their_distances() -> None:
+    positions = np.concatenate([random(OPENPOSE_25), random(OPENPOSE_25) + 3])
+    together = transforms.centre_on_start(positions, OPENPOSE_25, together=True)
+    np.testing.assert_array_equal(together[0, 0, 8], 0)
+    np.testing.assert_allclose(together[1] - together[0], positions[1] - positions[0], atol=1e-5)
+    apart = transforms.centre_on_start(positions, OPENPOSE_25)
+    np.testing.assert_array_equal(apart[:, 0, 8], 0)
+
+
 def test_centre__unseen_centre_loses_no_joint() -> None:
     positions = np.ones((1, 3, 25, 3))
     positions[:, :, 0] += np.arange(3)[None, :, None]
