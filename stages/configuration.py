@@ -38,6 +38,7 @@ RESOLVERS: Mapping[str, str] = {
     "pretrain": "stages.pretrain.config:resolve_pretrain",
     "finetune": "stages.finetune.config:resolve_finetune",
     "evaluate": "stages.evaluate.config:EvaluateConfig",
+    "compare": "stages.compare.config:CompareConfig",
 }
 """Stage → its configuration, or the function that resolves it where a method brings settings of its own."""
 
@@ -64,7 +65,7 @@ def resolve(model: type[C], layers: Sequence[Layer]) -> Resolved[C]:
     Raises:
         UsageError: a key is unknown (the nearest is named) or a value is not valid; all problems at once.
     """
-    merged: Values = {}
+    merged: Values = _nested_defaults(model)
     decided: dict[str, str] = {}
     for layer in layers:
         _merge(merged, layer.values)
@@ -75,6 +76,12 @@ def resolve(model: type[C], layers: Sequence[Layer]) -> Resolved[C]:
         raise _usage_error(model, error, decided) from None
     sources = {key: _source(key, decided) for key, _ in flatten(config.model_dump(mode="json"))}
     return Resolved(config, sources)
+
+
+def _nested_defaults(model: type[Config]) -> Values:
+    """Return the fields that are configurations by default: whoever sets one key of theirs keeps the default's other keys."""
+    defaults = {name: field.default for name, field in model.model_fields.items()}
+    return {name: value.model_dump() for name, value in defaults.items() if isinstance(value, Config)}
 
 
 def resolve_stage(stage: str, layers: Sequence[Layer]) -> Resolved[Any]:

@@ -168,3 +168,16 @@ def test_resolve_stage__every_stage_resolves_and_tells_its_sources(stage: str) -
 def test_resolve_stage__unknown() -> None:
     with pytest.raises(UsageError, match=r"Unknown stage 'fine-tune'\. Did you mean 'finetune'\?"):
         resolve_stage("fine-tune", [])
+
+
+class _Inner(Config):
+    one: int = 1
+    two: int = 2
+
+
+class _Outer(Config):
+    inner: _Inner = _Inner(two=5)
+
+
+def test_resolve__one_key_of_a_nested_default_leaves_the_others() -> None:
+    assert resolve(_Outer, [Layer("--set", {"inner": {"one": 7}})]).config == _Outer(inner=_Inner(one=7, two=5))

@@ -60,7 +60,7 @@ KINDS: Mapping[str, KindSpec] = {
         {"images": ArraySpec(("frame", "channel", "row", "column"), "uf"), "timestamps": ArraySpec(("frame",), "f", units="s")},
         ("clip",),
     ),
-    "encoder": KindSpec("a pretrained encoder", {}, ("encoder", "training"), ("weights",)),
+    "encoder": KindSpec("a pretrained encoder", {}, ("encoder", "training"), ("weights", "pretext")),
     "model": KindSpec("a trained assessment model", {}, ("method", "data", "training"), ("weights", "arrays", "reference")),
     "network": KindSpec("weights of a network that ships with the toolkit", {}, ("network",), ("weights",)),
     "predictions": KindSpec(

@@ -20,6 +20,7 @@ ENCODERS: Mapping[str, Entry] = {
     "posec3d": Entry(
         "stages.encoders.pose_c3d:PoseC3D", "3-D convolutions over heat maps of the joints (mmaction2)", "PoseC3D, CVPR 2022", "poses"
     ),
+    "gru": Entry("stages.encoders.gru:GRUEncoder", "bidirectional GRU over coordinates", "non-expert and expert, two-stage", "poses"),
 }
 
 

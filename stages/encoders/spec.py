@@ -7,8 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
+from stages.arrays import Array
 from stages.artifacts import store, tree
 from stages.configuration import Config, Layer, resolve
 from stages.encoders.registry import encoder_class
@@ -70,6 +73,8 @@ class PretrainedEncoder:
     fingerprint: str
     provenance: Mapping[str, Any]
     seen: frozenset[str]
+    pretext: Mapping[str, Array]
+    """The rest of the method that trained it, where the artifact keeps that."""
 
     @classmethod
     def read(cls, path: Path) -> PretrainedEncoder:
@@ -88,7 +93,17 @@ class PretrainedEncoder:
             arrays = {f"weights/{name.removeprefix(prefix)}": array for name, array in arrays.items() if name.startswith(prefix)}
         weights = tree.weights_from_arrays(arrays, spec.build().state_dict(), str(path))
         seen = frozenset(artifact.documents["training"].get("clips", []))
-        return cls(spec, weights, artifact.header.fingerprint, artifact.documents["provenance"], seen)
+        pretext = {name.removeprefix("pretext/"): array for name, array in arrays.items() if name.startswith("pretext/")}
+        return cls(spec, weights, artifact.header.fingerprint, artifact.documents["provenance"], seen, pretext)
+
+    def load_into(self, method: nn.Module) -> None:
+        """Give a pretraining method these weights: all of the method's where the artifact keeps them and they fit, else the encoder's."""
+        state = method.state_dict()
+        rest = {name for name in state if not name.startswith("encoder.")}
+        fits = rest == set(self.pretext) and all(np.atleast_1d(state[name]).shape == self.pretext[name].shape for name in rest)
+        if fits:
+            state |= {name: torch.from_numpy(self.pretext[name]).reshape(state[name].shape) for name in rest}
+        method.load_state_dict(state | {f"encoder.{name}": value for name, value in self.weights.items()})
 
 
 def spec_for(name: str, settings: Mapping[str, Any], prepared: PoseInput, records: Records) -> EncoderSpec:

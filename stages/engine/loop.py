@@ -26,8 +26,8 @@ from stages.engine.streams import Stream
 from stages.engine.training import TrainingConfig
 from stages.errors import PreemptedError, TrainingError, UsageError
 
-Validate = Callable[[], float]
-"""Returns the figure to select by; lower is better."""
+Validate = Callable[[], Mapping[str, float]]
+"""Returns figures of the held-out clips; ``validation`` is the one to select by (lower is better)."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Setting:
     Attributes:
         seed: of this run.
         device: where to train.
-        validate: gives the validation figure after each epoch; None where nothing is held out.
+        validate: gives the validation figures after each epoch; None where nothing is held out.
         keep: ``best`` (by validation) or ``last``.
         checkpoint: where the state is saved; None for none.
         resume: ``no``, ``yes`` or ``auto``.
@@ -85,7 +85,7 @@ class _Run:
         devices: Any = [setting.device.index or 0] if setting.device.type == "cuda" else 1
         self.fabric = Fabric(accelerator=accelerator, devices=devices, precision=training.precision)
         self.method, self.sets, self.training, self.setting = method, sets, training, setting
-        self.phases = method.phases()
+        self.phases = method.phases(sets)
         self.position, self.history = _Position(), History()
         self.best: dict[str, Tensor] | None = None
         self.saved_at = time.monotonic()
@@ -221,8 +221,8 @@ class _Run:
         if self.setting.validate is None:
             return
         self.method.eval()
-        value = self.setting.validate()
-        row["validation"] = value
+        row |= self.setting.validate()
+        value = row["validation"]
         if value < self.history.best_value or (self.history.best_epoch < 0 and not math.isnan(value)):
             self.history.best_value, self.history.best_epoch = value, self.position.total_epochs
             if self.setting.keep == "best":

@@ -31,7 +31,7 @@ from stages.engine.streams import Shuffled, Stream
 from stages.engine.training import TrainingConfig
 
 Sets = Mapping[str, Clips]
-"""The parts a method may draw from: ``train``, ``unlabelled`` where there is one, or the data sets of a pretraining by name."""
+"""The parts a method may draw from: ``train``; ``unlabelled`` where there is one; or a pretraining's data sets by name, in order."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,8 @@ class TorchMethod(nn.Module, Method):
     def measure(self, train: Clips) -> None:
         """Take statistics of the training clips into buffers; called once, before the training."""
 
-    def phases(self) -> tuple[Phase, ...]:
-        """Return what is trained in which order."""
+    def phases(self, sets: Sets) -> tuple[Phase, ...]:
+        """Return what is trained in which order, given the parts that there are."""
         return (Phase(),)
 
     def streams(self, sets: Sets, phase: Phase, training: TrainingConfig) -> dict[str, Stream]:
@@ -118,15 +118,17 @@ class TorchMethod(nn.Module, Method):
 
 
 class Pretext(TorchMethod):
-    """A pretraining method; afterwards only its encoder is kept."""
+    """A pretraining method; afterwards its encoder is kept."""
 
     encoder: nn.Module
 
+    continues: ClassVar[bool] = False
+    """Whether the artifact keeps the whole method, so that a later pretraining (``--init``) goes on with all of it."""
+
     @torch.no_grad()
-    def validate(self, batch: Batch) -> Tensor:
-        """Return the pretext loss on held-out clips (lower is better)."""
-        losses = self.step({"train": batch}, Phase()).losses
-        return torch.stack(list(losses.values())).sum()
+    def validate(self, batch: Batch) -> Step:
+        """Return what held-out clips lose; the sum of the losses is the figure to follow (lower is better)."""
+        return self.step({"train": batch}, Phase())
 
 
 class Assessor(TorchMethod):

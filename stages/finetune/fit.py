@@ -116,7 +116,7 @@ def _train(job: Job, target: Target, context: Context, spec: EncoderSpec | None)
     train, held_out = _clips(job, job.train, method, target), _clips(job, job.validation, method, target) if job.validation else None
     method.measure(train)
     sets, used = {"train": train}, list(job.train)
-    if any("unlabelled" in phase.sets for phase in method.phases()):
+    if any("unlabelled" in phase.sets for phase in method.phases({"train": train})):
         sets["unlabelled"] = _clips(job, job.unlabelled, method, None)
         used += job.unlabelled
     reference = choose_reference(train, method.reference_size)
@@ -156,7 +156,7 @@ def _clips(job: Job, records: list[Record], method: Assessor, target: Target | N
     return replace(prepared, target=torch.from_numpy(target.encode(rows)), group=torch.from_numpy(target.group_index(rows)))
 
 
-def _validation_figure(method: Assessor, clips: Clips | None, device: torch.device, reference: Batch | None) -> float:
+def _validation_figure(method: Assessor, clips: Clips | None, device: torch.device, reference: Batch | None) -> dict[str, float]:
     """Return the mean squared error in transformed units, or the cross-entropy."""
     assert clips is not None
     assert clips.target is not None
@@ -164,5 +164,5 @@ def _validation_figure(method: Assessor, clips: Clips | None, device: torch.devi
     truth = clips.target.numpy()
     if "scores" in output:
         scores = torch.from_numpy(output["scores"])
-        return float(torch.nn.functional.cross_entropy(scores, clips.target))
-    return float(np.mean((output["value"] - truth) ** 2))
+        return {"validation": float(torch.nn.functional.cross_entropy(scores, clips.target))}
+    return {"validation": float(np.mean((output["value"] - truth) ** 2))}

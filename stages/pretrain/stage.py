@@ -109,20 +109,20 @@ class _Pretraining:
         def build() -> Pretext:
             method: Pretext = self.cls(self.settings, spec)
             if self.init is not None:
-                method.encoder.load_state_dict(dict(self.init.weights))
+                self.init.load_into(method)
             return method
 
         method = loop.initialise(build, self.config.seed)
         assert isinstance(method, Pretext)
         device = devices.choose(self.options.device)
         sets = {name: to_clips(records, method.inputs) for name, records in train.items()}
-        sets["train"] = to_clips(everything, method.inputs) if len(train) > 1 else next(iter(sets.values()))
+        sets["train"] = to_clips(everything, method.inputs) if len(sets) > 1 else next(iter(sets.values()))
         method.measure(sets["train"])
         validation = to_clips(held_out, method.inputs) if held_out else None
         setting = loop.Setting(
             seed=self.config.seed,
             device=device,
-            validate=(lambda: _pretext_loss(method, validation, device)) if validation is not None else None,
+            validate=(lambda: _pretext_figures(method, validation, device)) if validation is not None else None,
             checkpoint=Checkpoint(part.output.with_suffix(".checkpoint"), item.fingerprint),
             resume=self.options.resume,
             progress=self.options.progress,
@@ -151,7 +151,11 @@ class _Pretraining:
             "provenance": provenance(STAGE, VERSION, item.config, inputs, seed=self.config.seed, torch=torch.__version__),
         }
         header = Header("encoder", STAGE, VERSION, item.fingerprint)
-        store.write(part.output, Artifact(header, tree.weights_to_arrays(method.encoder.state_dict()), documents))
+        arrays = tree.weights_to_arrays(method.encoder.state_dict())
+        if method.continues:
+            rest = {name: value for name, value in method.state_dict().items() if not name.startswith("encoder.")}
+            arrays |= tree.weights_to_arrays(rest, "pretext")
+        store.write(part.output, Artifact(header, arrays, documents))
 
     def _parts(self) -> list[Part]:
         usable = {name: _usable(data, self.config, self.options) for name, data in self.sets.items()}
@@ -196,13 +200,17 @@ def _usable(data: ClipSet, config: PretrainConfig, options: RunOptions) -> Manif
     return manifest
 
 
-def _pretext_loss(method: Pretext, clips: Clips | None, device: torch.device) -> float:
-    """Return the mean pretext loss on held-out clips; whatever is random in it is the same each time."""
+def _pretext_figures(method: Pretext, clips: Clips | None, device: torch.device) -> dict[str, float]:
+    """Return the mean pretext loss and terms on held-out clips; whatever is random in them is the same each time."""
     assert clips is not None
-    total = 0.0
+    totals: dict[str, float] = {}
     with torch.random.fork_rng():
         torch.manual_seed(0)
         for start in range(0, len(clips), VALIDATION_BATCH):
             batch = clips.take(list(range(start, min(start + VALIDATION_BATCH, len(clips))))).to(device)
-            total += float(method.validate(batch)) * len(batch)
-    return total / len(clips)
+            step = method.validate(batch)
+            figures = {"validation": sum(map(float, step.losses.values()))}
+            figures |= {f"validation.{name}": float(value) for name, value in step.terms.items()}
+            for name, value in figures.items():
+                totals[name] = totals.get(name, 0.0) + value * len(batch) / len(clips)
+    return totals

@@ -15,6 +15,7 @@ MINI: dict[str, dict[str, Any]] = {
     "st-gcn": {"width": 8, "blocks": 5},
     "2s-agcn": {"width": 8, "blocks": 5},
     "efficient-gcn": {"scale": 0, "width": 8},
+    "gru": {"units": 12},
     "posec3d": {"size": 12, "width": 4, "blocks": [1, 1, 1]},
 }
 

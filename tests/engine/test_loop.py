@@ -56,9 +56,9 @@ def test_train__best_keeps_the_epoch_with_the_lowest_validation_figure() -> None
     kept: list[torch.Tensor] = []
     method = loop.initialise(toys.Regressor, 0)
 
-    def validate() -> float:
+    def validate() -> dict[str, float]:
         kept.append(method.head.weight.detach().clone())
-        return next(figures)
+        return {"validation": next(figures)}
 
     history = loop.train(method, {"train": toys.clips()}, TRAINING, loop.Setting(validate=validate, keep="best"))
     assert history.best_epoch == 1
@@ -68,7 +68,7 @@ def test_train__best_keeps_the_epoch_with_the_lowest_validation_figure() -> None
 def test_train__patience_stops_early() -> None:
     figures = iter([3.0, 1.0, 2.0, 5.0, 4.0, 6.0])
     training = TRAINING.model_copy(update={"patience": 2})
-    _, history = _trained(training, validate=lambda: next(figures), keep="best")
+    _, history = _trained(training, validate=lambda: {"validation": next(figures)}, keep="best")
     assert len(history.rows) == 4
 
 

@@ -67,7 +67,7 @@ class Adversarial(TorchMethod):
 class SemiSupervised(Regressor):
     """Two streams of different length: labelled and unlabelled."""
 
-    def phases(self) -> tuple[Phase, ...]:
+    def phases(self, sets: Sets) -> tuple[Phase, ...]:
         return (Phase(sets=("train", "unlabelled")),)
 
     def step(self, batches: Mapping[str, Batch], phase: Phase) -> Step:
@@ -124,7 +124,7 @@ class Phases(Regressor):
         self.encoder = nn.Linear(34, 34)
         self.order: list[tuple[str, str]] = []
 
-    def phases(self) -> tuple[Phase, ...]:
+    def phases(self, sets: Sets) -> tuple[Phase, ...]:
         return (Phase("pretext-a", 2, ("a",)), Phase("pretext-b", 1, ("b",)), Phase("task"))
 
     def optimisers(self, phase: Phase) -> dict[str, Iterable[Any]]:

@@ -287,9 +287,9 @@ def test_validate__changes_nothing_and_mines_nothing(monkeypatch: pytest.MonkeyP
     before = {name: value.clone() for name, value in method.state_dict().items()}
     monkeypatch.setattr("stages.pretrain.methods.aimclr.mined", lambda *_: pytest.fail("mined"))
     torch.manual_seed(0)
-    one = method.eval().validate(clips().take([1, 2, 4]))
+    one = method.eval().validate(clips().take([1, 2, 4])).losses["main"]
     torch.manual_seed(0)
-    assert torch.equal(one, method.validate(clips().take([1, 2, 4])))
+    assert torch.equal(one, method.validate(clips().take([1, 2, 4])).losses["main"])
     assert all(torch.equal(before[name], value) for name, value in method.state_dict().items())
 
 

@@ -221,9 +221,9 @@ def test_validate__changes_nothing() -> None:
     train(method, TRAINING)
     before = {name: value.clone() for name, value in method.state_dict().items()}
     torch.manual_seed(0)
-    one = method.eval().validate(clips().take([1, 2, 4]))
+    one = method.eval().validate(clips().take([1, 2, 4])).losses["main"]
     torch.manual_seed(0)
-    assert torch.equal(one, method.validate(clips().take([1, 2, 4])))
+    assert torch.equal(one, method.validate(clips().take([1, 2, 4])).losses["main"])
     assert all(torch.equal(before[name], value) for name, value in method.state_dict().items())
 
 

@@ -26,6 +26,12 @@ METHODS: Mapping[str, Entry] = {
         "PSTL, AAAI 2023",
         "poses",
     ),
+    "non-expert": Entry(
+        "stages.pretrain.methods.non_expert:NonExpert",
+        "pace prediction and inpainting of limbs with a discriminator; or the pretexts it is compared with",
+        "two-stage non-expert and expert, section 3.1",
+        "poses",
+    ),
 }
 
 
