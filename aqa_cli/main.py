@@ -22,6 +22,7 @@ COMMANDS = {
     "pretrain": "aqa_cli.commands.pretrain",
     "finetune": "aqa_cli.commands.finetune",
     "evaluate": "aqa_cli.commands.evaluate",
+    "compare": "aqa_cli.commands.compare",
     "datasets": "aqa_cli.commands.datasets",
     "inspect": "aqa_cli.commands.inspect",
     "validate": "aqa_cli.commands.validate",

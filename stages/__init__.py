@@ -21,6 +21,7 @@
 ``finetune``           stage: a few scored clips into a model; one module per method
 ``profile``            what a method costs: parameters, operations, time, memory
 ``evaluate``           stage: predictions, metrics with intervals, a report
+``compare``            stage: evaluations side by side, with paired differences
 =====================  ================================================================================================
 
 Nothing here prints, exits or knows the command line.  Shapes in docstrings share one legend: N clips, T frames, V joints,

@@ -6,6 +6,7 @@
     flow/<set>/<clip>/…     (optical flow that is kept, where asked for)
     renders/<set>/…         (videos with skeletons drawn over them)
     encoders/<name>.h5      models/<name>/<fold>/<seed>.h5        evaluations/<name>/{predictions.h5, metrics.json, report.html}
+    comparisons/<name>-vs-<name>/{compare.html, compare.json, compare.csv}
     curves/…                (training curves, for TensorBoard)
 """
 
@@ -62,6 +63,11 @@ class Workspace:
     def evaluations(self) -> Path:
         """Evaluations, one folder per experiment."""
         return self.root / "evaluations"
+
+    @property
+    def comparisons(self) -> Path:
+        """Comparisons of evaluations."""
+        return self.root / "comparisons"
 
     def curves(self, output: Path) -> Path:
         """Return where the training curves of the run that makes ``output`` lie."""

@@ -16,7 +16,8 @@ STAGES = sorted(path.parent.name for path in (ROOT / "stages").glob("*/stage.py"
 
 
 def test_stages__are_those_that_are_known() -> None:
-    assert STAGES == ["evaluate", "extract_features", "extract_pose", "finetune", "import_features", "import_poses", "pretrain", "render"]
+    first = ["compare", "evaluate", "extract_features", "extract_pose"]
+    assert [*first, "finetune", "import_features", "import_poses", "pretrain", "render"] == STAGES
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -36,6 +37,7 @@ def test_command__has_a_module_of_its_name_and_a_test(command: str) -> None:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_example_configuration__is_valid(stage: str) -> None:
+    from stages.compare.config import CompareConfig
     from stages.configuration import resolve
     from stages.evaluate.config import EvaluateConfig
     from stages.extract_features.config import resolve_extract_features
@@ -47,6 +49,7 @@ def test_example_configuration__is_valid(stage: str) -> None:
     from stages.render.config import RenderConfig
 
     resolvers = {
+        "compare": lambda layers: resolve(CompareConfig, layers),
         "evaluate": lambda layers: resolve(EvaluateConfig, layers),
         "extract_features": resolve_extract_features,
         "extract_pose": lambda layers: resolve(ExtractPoseConfig, layers),

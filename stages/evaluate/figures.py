@@ -58,6 +58,14 @@ class Figures:
         }
 
 
+@dataclass(frozen=True)
+class Part:
+    """Some of a table's clips, by their places, and the figures of them."""
+
+    members: Array
+    figures: Mapping[str, Figure]
+
+
 def compute(table: Table, config: EvaluateConfig) -> Figures:
     """Compute every figure of ``table``.
 
@@ -67,24 +75,23 @@ def compute(table: Table, config: EvaluateConfig) -> Figures:
     notes: list[str] = []
     counts = _counts(table)
     fold_counts = {str(fold): int((table.folds == fold).sum()) for fold in dict.fromkeys(table.folds)}
-    overall = _estimates(table, _overall(table, config, notes), config)
+    overall = _estimates(table, of_all(table, config, notes), config)
     if len(table.seeds) > 1 and not table.classes:
         overall |= {name: Estimate(e.value, e.low, e.high) for name, e in overall.items() if name in BASELINES}
-        mean = {name: figure for name, figure in _overall(table, config, []).items() if name not in BASELINES}
+        mean = {name: figure for name, figure in of_all(table, config, []).items() if name not in BASELINES}
         found = _estimates(table, mean, config, predicted=table.ensemble[None])
         overall |= {f"{ENSEMBLE}{name}": Estimate(e.value, e.low, e.high) for name, e in found.items()}
     if table.classes:
-        recalls = {name: _recall(table, number) for number, name in enumerate(table.classes) if counts[name]}
-        per_class = {name: {"recall": estimate} for name, estimate in _estimates(table, recalls, config).items()}
+        per_class = {name: {"recall": estimate} for name, estimate in _estimates(table, recalls(table), config).items()}
     else:
-        per_class = _per_part(table, table.groups, config, own_range=config.range is None)
+        per_class = _per_part(table, of_parts(table, table.groups, config, own_range=config.range is None), config)
     undefined = [name for name, estimate in overall.items() if not np.isfinite(estimate.value)]
     if undefined:
         notes.append(f"not defined, because truth or predictions are constant or the clips too few: {', '.join(undefined)}")
     return Figures(
         overall=overall,
         per_class=per_class,
-        per_fold=_per_part(table, table.folds, config, own_range=False),
+        per_fold=_per_part(table, of_parts(table, table.folds, config, own_range=False), config),
         counts=counts,
         fold_counts=fold_counts,
         score_range=None if table.classes else _range(table, config),
@@ -102,7 +109,7 @@ def _streams(table: Table, config: EvaluateConfig) -> Streams | None:
     picked = table.extra[streams.PICKED]
     share = {"share": streams.share_of_draws}
     return Streams(
-        figures={name: _estimates(each, _overall(each, config, []), config) for name, each in alone.items()},
+        figures={name: _estimates(each, of_all(each, config, []), config) for name, each in alone.items()},
         picked={name: float((picked == number).mean()) for number, name in enumerate(names)},
         right=_estimates(table, share, config, predicted=streams.right(table))["share"],
         chance=_estimates(table, share, config, predicted=streams.best_always(table))["share"],
@@ -129,11 +136,17 @@ def _of_members(table: Table, low: float, high: float, members: Array) -> dict[s
     return figures
 
 
+def recalls(table: Table) -> dict[str, Figure]:
+    """Return the recall of each level or action that occurs."""
+    return {name: _recall(table, number) for number, name in enumerate(table.classes) if (table.truth == number).any()}
+
+
 def _recall(table: Table, label: int) -> Figure:
     return lambda p, w: metrics.recall_of_draws(p, table.truth, w, label)
 
 
-def _overall(table: Table, config: EvaluateConfig, notes: list[str]) -> dict[str, Figure]:
+def of_all(table: Table, config: EvaluateConfig, notes: list[str]) -> dict[str, Figure]:
+    """Return the figures of all clips, in the order in which they are shown; ``notes`` gets what must be said beside them."""
     low, high = _range(table, config)
     figures = _of_members(table, low, high, np.arange(len(table)))
     groups = list(np.unique(table.groups))
@@ -201,7 +214,11 @@ def _correlations(predicted: Array, weights: Array, truth: Array, parts: Sequenc
     return np.stack([metrics.spearman_of_draws(predicted[part], truth[part], weights[:, part]) for part in parts], axis=1)
 
 
-def _per_part(table: Table, column: Array, config: EvaluateConfig, *, own_range: bool) -> dict[str, dict[str, Estimate]]:
+def of_parts(table: Table, column: Array, config: EvaluateConfig, *, own_range: bool) -> dict[str, Part]:
+    """Return the clips and the figures of each class or fold in ``column`` (N,); none where there is a single one.
+
+    With ``own_range`` R-ℓ2 divides by the range of the part's own truth.
+    """
     names = list(dict.fromkeys(column)) if column is table.folds else list(np.unique(column))
     if len(names) == 1:
         return {}
@@ -210,8 +227,12 @@ def _per_part(table: Table, column: Array, config: EvaluateConfig, *, own_range:
         members = np.flatnonzero(column == name)
         truth = table.truth[members]
         low, high = (float(truth.min()), float(truth.max())) if own_range else _range(table, config)
-        result[str(name)] = _estimates(table, _of_members(table, low, high, members), config, members=members)
+        result[str(name)] = Part(members, _of_members(table, low, high, members))
     return result
+
+
+def _per_part(table: Table, parts: Mapping[str, Part], config: EvaluateConfig) -> dict[str, dict[str, Estimate]]:
+    return {name: _estimates(table, part.figures, config, members=part.members) for name, part in parts.items()}
 
 
 def _estimates(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from stages.evaluate.figures import Figures
     from stages.evaluate.statistics import Estimate
 
@@ -72,9 +71,25 @@ def range_sentence(found: Figures) -> str:
     return f"R-ℓ2 divides by the range of the evaluated truth, {low:g} to {high:g}{each}."
 
 
+def in_words(value: Any) -> str:
+    """Return a fact or a setting as text."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {in_words(child)}" for key, child in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(in_words(child) for child in value) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
+
+
+def selection_in_words(select: str) -> str:
+    """Return how the epochs of an experiment's models were chosen."""
+    return "; ".join(SELECTIONS.get(name, name) for name in select.split(", "))
+
+
 def made_sentence(facts: Mapping[str, Any]) -> str:
     """Return the protocol, the seeds and the selection of an experiment as one phrase."""
     seeds = facts["seeds"]
     which = f"{len(seeds)} seeds ({', '.join(seeds)})" if len(seeds) > 1 else f"seed {seeds[0]}"
-    selection = "; ".join(SELECTIONS.get(name, name) for name in facts["select"].split(", "))
-    return f"protocol {facts['protocol']}, {facts['folds']} fold{'s' if facts['folds'] != 1 else ''}, {which}, selection: {selection}"
+    folds = f"{facts['folds']} fold{'s' if facts['folds'] != 1 else ''}"
+    return f"protocol {facts['protocol']}, {folds}, {which}, selection: {selection_in_words(facts['select'])}"

@@ -38,6 +38,19 @@ class Estimate:
         return {key: _null(value) for key, value in values.items()} | {"seeds": [_null(value) for value in self.seeds]}
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A figure's value for each seed, and its mean over seeds on each bootstrap draw, (B,): no draws where it is not defined."""
+
+    seeds: tuple[float, ...]
+    draws: Array
+
+    def estimate(self, confidence: float) -> Estimate:
+        """Return the mean over seeds with its percentile interval."""
+        low, high = interval(self.draws, confidence)
+        return Estimate(float(np.mean(self.seeds)), low, high, self.seeds)
+
+
 def resamples(clusters: Array, count: int, seed: int) -> Iterator[Array]:
     """Yield blocks of bootstrap draws, (b, N) weights: whole clusters (subjects) are drawn with replacement.
 
@@ -60,17 +73,25 @@ def resamples(clusters: Array, count: int, seed: int) -> Iterator[Array]:
 def estimates(
     figures: Mapping[str, Figure], predicted: Array, clusters: Array, *, confidence: float, count: int, seed: int
 ) -> dict[str, Estimate]:
-    """Return each figure's mean over seeds with its percentile interval; all figures see the same draws.
+    """Return each figure's mean over seeds with its percentile interval, of confidence ``confidence``; see :func:`draw`.
 
     Draws on which a figure is not defined are left out of its interval; where those are more than half, or the figure itself is
     not defined, there is no interval.
+    """
+    drawn = draw(figures, predicted, clusters, count=count, seed=seed)
+    return {name: each.estimate(confidence) for name, each in drawn.items()}
+
+
+def draw(figures: Mapping[str, Figure], predicted: Array, clusters: Array, *, count: int, seed: int) -> dict[str, Drawn]:
+    """Return each figure on the samples and on bootstrap draws of them.
+
+    All figures see the same draws, and so do other predictions for the same samples: what they differ in is paired.
 
     Args:
         figures: by name.
         predicted: (seeds, N).
         clusters: (N,); see :func:`resamples`.
-        confidence: level of the interval.
-        count: how many draws.
+        count: how many draws, B.
         seed: of the draws.
     """
     once = np.ones((1, predicted.shape[1]))
@@ -81,11 +102,7 @@ def estimates(
         for weights in resamples(clusters, count, seed):
             for name in defined:
                 drawn[name].append(np.mean([figures[name](row, weights) for row in predicted], axis=0))
-    result = {}
-    for name, per_seed in values.items():
-        low, high = interval(np.concatenate(drawn[name]), confidence) if name in drawn else (float("nan"), float("nan"))
-        result[name] = Estimate(float(np.mean(per_seed)), low, high, per_seed)
-    return result
+    return {name: Drawn(per_seed, np.concatenate(drawn[name]) if name in drawn else np.empty(0)) for name, per_seed in values.items()}
 
 
 def interval(values: Array, confidence: float) -> tuple[float, float]:

@@ -27,6 +27,8 @@ def predictions(evaluation: Evaluation) -> None:
         "fold": table.folds.tolist(),
         "seeds": list(table.seeds),
         "classes": list(table.classes),
+        "means": None if table.means is None else table.means.tolist(),
+        "deviations": None if table.deviations is None else table.deviations.tolist(),
         "facts": dict(evaluation.facts),
     }
     documents = {"samples": samples, "config": document, "provenance": dict(evaluation.provenance)}

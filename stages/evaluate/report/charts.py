@@ -37,10 +37,18 @@ def legend(colours: Mapping[str, str]) -> list[tuple[str, str]]:
     return shown + ([(OTHERS, "rest")] if len(shown) < len(colours) else [])
 
 
-def scatter(table: Table, style: Mapping[str, str]) -> Drawing:
-    """Draw predicted against true scores: one point per clip, its mean over seeds, with a bar from the lowest seed to the highest."""
+def span(table: Table) -> tuple[float, float]:
+    """Return a range a little wider than that of true and predicted scores."""
+    return padded(float(min(table.truth.min(), table.predicted.min())), float(max(table.truth.max(), table.predicted.max())))
+
+
+def scatter(table: Table, style: Mapping[str, str], both: tuple[float, float] | None = None) -> Drawing:
+    """Draw predicted against true scores: one point per clip, its mean over seeds, with a bar from the lowest seed to the highest.
+
+    ``both`` is the range of the two axes, so that several charts can share it; by default the table's own :func:`span`.
+    """
     drawing = Drawing(460, 460, "predicted against true scores, one point per clip")
-    both = padded(float(min(table.truth.min(), table.predicted.min())), float(max(table.truth.max(), table.predicted.max())))
+    both = both or span(table)
     axes = Axes(drawing, both, both, ("true score", "predicted score"))
     axes.identity()
     mean, low, high = table.ensemble, table.predicted.min(axis=0), table.predicted.max(axis=0)

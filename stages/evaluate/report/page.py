@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from stages.arrays import Array
@@ -17,12 +16,13 @@ from stages.evaluate import names, streams
 from stages.evaluate.evaluation import Evaluation
 from stages.evaluate.report import charts, embedding
 from stages.evaluate.report.drawing import Drawing
+from stages.evaluate.report.templates import filled
 from stages.evaluate.statistics import Estimate
 from stages.evaluate.streams import Streams
 from stages.evaluate.table import Table
 from stages.version import __version__
 
-TEMPLATE = "page.html.j2"
+TEMPLATE = Path(__file__).parent / "page.html.j2"
 LISTED = 10
 """How many of the worst and of the best clips are listed."""
 
@@ -50,14 +50,7 @@ class Cell:
 
 def render(evaluation: Evaluation) -> str:
     """Return the page as HTML text; everything that comes from data is escaped by the template engine."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(TEMPLATE).render(context(evaluation))
+    return filled(TEMPLATE, context(evaluation))
 
 
 def context(evaluation: Evaluation) -> dict[str, Any]:
@@ -89,11 +82,11 @@ def context(evaluation: Evaluation) -> dict[str, Any]:
         "streams": _streams(table, found.streams, style),
         "legend": charts.legend(style),
         "scores": None if table.classes else _scores(table, style),
-        "confusion": _confusion(table) if table.classes else None,
+        "confusion": confusion(table) if table.classes else None,
         "mistakes": _mistakes(table) if table.classes else [],
         "curves": charts.training(evaluation.curves),
         "models": max((len(rows) for rows in evaluation.curves.values()), default=0),
-        "facts": [(key.replace("_", " "), _text(value)) for key, value in facts.items() if key != "stamps"],
+        "facts": [(key.replace("_", " "), names.in_words(value)) for key, value in facts.items() if key != "stamps"],
         "provenance": json.dumps(_brief(evaluation.provenance), indent=2, ensure_ascii=False),
     }
 
@@ -107,7 +100,7 @@ def _headline(evaluation: Evaluation, config: Mapping[str, Any]) -> dict[str, An
     includes_zero = name.startswith("spearman") and estimate.low <= 0 <= estimate.high
     return {
         "title": names.TITLES[name],
-        "cell": _cell(name, estimate),
+        "cell": cell(name, estimate),
         "meaning": _MEANINGS[name],
         "how": f"{config['resamples']} bootstrap draws of {drawn}. The interval says how the figure would vary with other test clips, "
         "not with another split.",
@@ -143,7 +136,7 @@ def _streams(table: Table, found: Streams | None, style: Mapping[str, str]) -> d
     alone = {name: replace(table, predicted=table.extra[streams.PREFIX + name]) for name in found.figures}
     return {
         "part": part,
-        "right": _cell("accuracy", found.right),
+        "right": cell("accuracy", found.right),
         "chance": names.shown(found.chance.value),
         "scatters": [(name, charts.scatter(each, style)) for name, each in alone.items()],
         "names": list(found.figures),
@@ -163,8 +156,8 @@ def _overall(found: Mapping[str, Estimate]) -> list[dict[str, Any]]:
         {
             "key": name,
             "title": names.TITLES[name],
-            "cell": _cell(name, estimate),
-            "ensemble": _cell(name, found[names.ENSEMBLE + name]) if names.ENSEMBLE + name in found else None,
+            "cell": cell(name, estimate),
+            "ensemble": cell(name, found[names.ENSEMBLE + name]) if names.ENSEMBLE + name in found else None,
             "baseline": name in names.BASELINES,
         }
         for name, estimate in found.items()
@@ -172,7 +165,8 @@ def _overall(found: Mapping[str, Estimate]) -> list[dict[str, Any]]:
     ]
 
 
-def _cell(name: str, estimate: Estimate) -> Cell:
+def cell(name: str, estimate: Estimate) -> Cell:
+    """Return an estimate of the figure ``name`` as it stands in a table."""
     drawn = name.startswith(_ON_A_LINE)
     lowest = -1.0 if estimate.value < 0 else 0.0
     return Cell(
@@ -188,7 +182,7 @@ def _parts(title: str, what: str, parts: Mapping[str, Mapping[str, Estimate]], c
     if not parts:
         return None
     columns = list(next(iter(parts.values())))
-    rows = [(part, counts[part], [_cell(name, found[name]) for name in columns]) for part, found in parts.items()]
+    rows = [(part, counts[part], [cell(name, found[name]) for name in columns]) for part, found in parts.items()]
     return {"title": title, "what": what, "columns": [names.TITLES[name] for name in columns], "rows": rows}
 
 
@@ -229,7 +223,7 @@ def _picked(table: Table, number: int) -> str:
     return f"{there[int(table.extra[streams.PICKED][0, number])]} ({table.extra[streams.CONFIDENCE][0, number]:.0%})"
 
 
-def _confusion(table: Table) -> list[tuple[str, int, list[tuple[str, float, bool]]]]:
+def confusion(table: Table) -> list[tuple[str, int, list[tuple[str, float, bool]]]]:
     """Return per true class: its name, its clips, and for each predicted class (clips as mean over seeds, share, whether right)."""
     rows = []
     for true, name in enumerate(table.classes):
@@ -262,12 +256,6 @@ def _mistakes(table: Table) -> list[dict[str, str]]:
             }
         )
     return result
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {child}" for key, child in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def _brief(node: Any) -> Any:

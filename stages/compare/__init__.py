@@ -1,0 +1,1 @@
+"""``aqa compare``: evaluations side by side, paired clip by clip."""

@@ -1,0 +1,65 @@
+"""The small charts of the page of a comparison: differences about zero, and what the runs say of one clip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from stages.compare.paired import Difference
+from stages.compare.runs import Run
+from stages.evaluate.report.charts import COLOURS
+from stages.evaluate.report.drawing import Drawing
+from stages.evaluate.table import Table
+
+_WIDTH, _SIDE = 240.0, 10.0
+
+
+def style_of(number: int) -> str:
+    """Return the style class of the run with this number; beyond the colours that can be told apart all are grey."""
+    return f"c{number}" if number < COLOURS else "rest"
+
+
+def legend(runs: Sequence[Run]) -> list[tuple[str, str]]:
+    """Return (run, style class)."""
+    return [(run.name, style_of(number)) for number, run in enumerate(runs)]
+
+
+def reach(differences: Sequence[Difference]) -> float:
+    """Return how far from zero the differences and their intervals go."""
+    values = np.array([[each.value, each.low, each.high] for each in differences])
+    return float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
+
+
+def about_zero(difference: Difference, far: float) -> Drawing | None:
+    """Draw a difference and its interval on a line from −``far`` to ``far``; None where it is not defined."""
+    if not np.isfinite(difference.value) or far <= 0:
+        return None
+    drawing = Drawing(120, 16, f"{difference.value:+.3g} on a line from {-far:.3g} to {far:.3g}")
+
+    def place(value: float) -> float:
+        return 60 + 54 * value / far
+
+    drawing.line((4, 8), (116, 8), "grid")
+    drawing.line((60, 2), (60, 14), "zero")
+    if np.isfinite(difference.low):
+        drawing.line((place(difference.low), 8), (place(difference.high), 8), "whisker")
+    drawing.dot((place(difference.value), 8), 4, "point c0")
+    return drawing
+
+
+def on_a_line(table: Table, number: int, style: str, span: tuple[float, float]) -> Drawing:
+    """Draw what a run says of a clip as a dot, from the lowest to the highest seed, and the truth as an upright line."""
+    said, truth = table.predicted[:, number], float(table.truth[number])
+    mean = float(said.mean())
+    drawing = Drawing(_WIDTH, 24, f"predicted {mean:.4g}, true {truth:.4g}, on a line from {span[0]:.3g} to {span[1]:.3g}")
+
+    def place(value: float) -> float:
+        return _SIDE + (_WIDTH - 2 * _SIDE) * (value - span[0]) / (span[1] - span[0])
+
+    drawing.line((_SIDE, 12), (_WIDTH - _SIDE, 12), "grid")
+    drawing.line((place(truth), 0), (place(truth), 24), "truth")
+    if len(said) > 1:
+        drawing.line((place(float(said.min())), 12), (place(float(said.max())), 12), f"spread {style}")
+    drawing.dot((place(mean), 12), 6, f"point {style}", f"predicted {mean:.4g}, true {truth:.4g}")
+    return drawing
