@@ -9,10 +9,18 @@ from pathlib import Path
 from benchmarks.command import command, memory
 from benchmarks.ctr_gcn import ctr_gcn
 from benchmarks.i3d import i3d
+from benchmarks.non_expert import non_expert
 from benchmarks.pose import pose
 from benchmarks.timing import conditions
 
-SECTIONS: dict[str, Callable[[], None]] = {"ctr-gcn": ctr_gcn, "i3d": i3d, "pose": pose, "command": command, "memory": memory}
+SECTIONS: dict[str, Callable[[], None]] = {
+    "ctr-gcn": ctr_gcn,
+    "non-expert": non_expert,
+    "i3d": i3d,
+    "pose": pose,
+    "command": command,
+    "memory": memory,
+}
 
 
 def main() -> None:

@@ -17,8 +17,8 @@ from stages.configuration import Config, Layer, resolve
 from stages.encoders.registry import encoder_class
 from stages.engine.inputs import skeletons_of
 from stages.engine.records import Records
-from stages.errors import ArtifactError
-from stages.skeletons.input import PoseInput, skeleton_of
+from stages.errors import ArtifactError, UsageError
+from stages.skeletons.input import PoseInput, channels_of, skeleton_of
 from stages.skeletons.layouts import layout_named
 
 
@@ -96,6 +96,18 @@ class PretrainedEncoder:
         pretext = {name.removeprefix("pretext/"): array for name, array in arrays.items() if name.startswith("pretext/")}
         return cls(spec, weights, artifact.header.fingerprint, artifact.documents["provenance"], seen, pretext)
 
+    def spec_for(self, records: Records) -> EncoderSpec:
+        """Return the specification, for clips that the encoder can see.
+
+        Raises:
+            UsageError: their poses have another number of axes.
+        """
+        channels = channels_of(records[0].poses, self.spec.input)
+        if self.spec.channels != channels:
+            hint = "pretrain it with --set settings.input.flat=true, or --init none" if channels == 2 else "--init none"
+            raise UsageError(f"The encoder sees {self.spec.channels}-D poses, these clips are {channels}-D.", hint=hint)
+        return self.spec
+
     def load_into(self, method: nn.Module) -> None:
         """Give a pretraining method these weights: all of the method's where the artifact keeps them and they fit, else the encoder's."""
         state = method.state_dict()
@@ -114,7 +126,7 @@ def spec_for(name: str, settings: Mapping[str, Any], prepared: PoseInput, record
     """
     skeleton = skeleton_of(prepared, skeletons_of(records))
     sizes = encoder_config(name, settings).model_dump(mode="json")
-    channels = records[0].poses.positions.shape[3]
+    channels = channels_of(records[0].poses, prepared)
     return EncoderSpec(name, sizes, skeleton, channels, prepared.model_copy(update={"skeleton": skeleton}))
 
 

@@ -20,10 +20,9 @@ from stages.engine.method import Assessor, Context, Estimator, Method
 from stages.engine.records import POSES, Record, Records
 from stages.engine.seeding import seed_of
 from stages.engine.targets import Target
-from stages.errors import UsageError
 from stages.finetune.config import FinetuneConfig
 from stages.finetune.model import choose_reference, construct, predict_clips, reference_arrays
-from stages.skeletons.input import skeleton_of
+from stages.skeletons.input import PoseInput, channels_of, skeleton_of
 
 Made = tuple[dict[str, Any], dict[str, Any]]
 """Arrays and documents."""
@@ -83,8 +82,8 @@ def context_of(cls: type[Method], settings: Any, records: list[Record], target: 
     skeleton, channels, people = "", 0, 1
     for role in cls.consumes(settings):
         if role == POSES:
-            channels = records[0].poses.positions.shape[3]
             wanted = getattr(settings, "input", None)
+            channels = channels_of(records[0].poses, (spec.input if spec else wanted) or PoseInput())
             skeleton = spec.skeleton if spec else skeleton_of(wanted, skeletons_of(records)) if wanted else records[0].poses.layout.name
             people = spec.input.people if spec else getattr(wanted, "people", 1)
         else:
@@ -96,12 +95,9 @@ def context_of(cls: type[Method], settings: Any, records: list[Record], target: 
 
 def _spec(job: Job) -> EncoderSpec:
     """Return the encoder that the method is built around: the pretrained one's, or a fresh one's."""
-    channels = job.train[0].poses.positions.shape[3]
     if job.encoder is None:
         return spec_for(job.settings.encoder, job.settings.encoder_settings, job.settings.input, job.train)
-    if job.encoder.spec.channels != channels:
-        raise UsageError(f"The encoder sees {job.encoder.spec.channels}-D poses, these clips are {channels}-D.", hint="--init none")
-    return job.encoder.spec
+    return job.encoder.spec_for(job.train)
 
 
 def _train(job: Job, target: Target, context: Context, spec: EncoderSpec | None) -> Made:

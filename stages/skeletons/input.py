@@ -32,6 +32,8 @@ class PoseInput(Config):
     """How a clip comes to T frames: linear resampling, or zeros in front or behind (longer clips keep their last frames)."""
     face_camera: bool = True
     """Turn 3-D bodies about the vertical so that the hips lie along x."""
+    flat: bool = False
+    """Leave out the depth of 3-D bodies, so that they can be learned from for 2-D ones; those stay as they are."""
     centre: Literal["start", "first-person", "frame", "none"] = "start"
     """Subtract each body's centre in the first frame, the first person's from all, each body's in each frame, or nothing."""
     scale: Literal["trunk", "unit", "none"] = "trunk"
@@ -56,6 +58,11 @@ def layout_of(poses: PoseSequence, settings: PoseInput) -> Layout:
     return layout_named(settings.skeleton) if settings.skeleton else poses.layout
 
 
+def channels_of(poses: PoseSequence, settings: PoseInput) -> int:
+    """Return the number of axes that a network sees of a clip, C."""
+    return 2 if settings.flat else poses.positions.shape[3]
+
+
 def joints(poses: PoseSequence, settings: PoseInput) -> tuple[Array, Array]:
     """Return the joints before the last steps (:func:`stages.skeletons.finish.finish`), as :func:`prepare` does.
 
@@ -67,6 +74,8 @@ def joints(poses: PoseSequence, settings: PoseInput) -> tuple[Array, Array]:
     positions = _people(positions, settings.people)
     if settings.face_camera:
         positions = transforms.face_camera(positions, layout)
+    if settings.flat:
+        positions = transforms.flatten(positions, facing=settings.face_camera)
     if settings.centre in ("start", "first-person"):
         positions = transforms.centre_on_start(positions, layout, together=settings.centre == "first-person")
     elif settings.centre == "frame":

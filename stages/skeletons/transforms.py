@@ -82,6 +82,17 @@ def face_camera(positions: Array, layout: Layout) -> Array:
     return positions @ rotation.T
 
 
+def flatten(positions: Array, *, facing: bool = False) -> Array:
+    """Return 3-D bodies as a picture shows them, (M, T, V, 2), x to the right and y down; 2-D is returned as it is.
+
+    A depth camera's x runs to its left, and y up.  Bodies that :func:`face_camera` has turned are ``facing``: their left is at the right
+    of the picture, where x already runs to.
+    """
+    if positions.shape[-1] != 3:
+        return positions
+    return positions[..., :2] * np.array([1 if facing else -1, -1], positions.dtype)
+
+
 def interpolate_gaps(positions: Array) -> Array:
     """Fill NaN linearly in time, holding the ends; a joint never seen takes the mean of the joints that were, else 0."""
     people, frames, joints, axes = positions.shape

@@ -11,9 +11,10 @@ from pydantic import ValidationError
 
 from stages.errors import UsageError
 from stages.skeletons import transforms
-from stages.skeletons.input import PoseInput, prepare, skeleton_of
+from stages.skeletons.input import PoseInput, channels_of, prepare, skeleton_of
 from stages.skeletons.layouts import COCO_17, KINECT_25
 from stages.skeletons.poses import PoseSequence, sequence
+from tests.small import standing
 
 CHOICES = {name: get_args(PoseInput.model_fields[name].annotation) for name in ("length", "centre", "scale", "stream")}
 ALL = [dict(zip(CHOICES, values, strict=True)) for values in itertools.product(*CHOICES.values())]
@@ -109,6 +110,29 @@ def test_skeleton_of__mixed_or_chosen() -> None:
     assert skeleton_of(PoseInput(skeleton="coco-17"), {"kinect-25", "coco-17"}) == COCO_17.name
     with pytest.raises(UsageError, match=r"different skeletons: coco-17, kinect-25\.\n  hint: choose one to convert to with --skeleton"):
         skeleton_of(PoseInput(), {"kinect-25", "coco-17"})
+
+
+@pytest.mark.parametrize("face_camera", [False, True])
+def test_prepare__flat_bodies_are_what_a_picture_shows(face_camera: bool) -> None:
+    index = KINECT_25.index
+    positions = np.broadcast_to(standing(KINECT_25) * [-1, 1, 1], (20, 25, 3))  # a depth camera's x runs to the left, and so does
+    poses = sequence(positions, KINECT_25)  # the left side of somebody who faces it
+    settings = PoseInput(frames=20, flat=True, face_camera=face_camera, centre="none", scale="none")
+    found, _ = prepare(poses, settings)
+    assert found.shape == (2, 20, 25, 1)
+    (x, y) = found[:, 0, :, 0]
+    assert x[index["left_hip"]] == pytest.approx(0.2, abs=0.01)  # on the right of the picture
+    assert x[index["right_hip"]] == pytest.approx(-0.2, abs=0.01)
+    assert y[index["head"]] < y[index["pelvis"]] < y[index["left_foot"]]  # from the top downwards
+    assert channels_of(poses, settings) == 2
+
+
+def test_prepare__flat_leaves_two_axes_alone() -> None:
+    poses = clip(axes=2)
+    settings = {"centre": "none", "scale": "unit"}
+    one, two = (prepare(poses, PoseInput(flat=flat, **settings))[0] for flat in (True, False))  # type: ignore[arg-type]
+    np.testing.assert_array_equal(one, two)
+    assert [channels_of(each, PoseInput()) for each in (poses, clip())] == [2, 3]
 
 
 def test_prepare__frames_per_second_keep_the_tempo_of_padded_clips() -> None:

@@ -22,6 +22,24 @@ METHODS: Mapping[str, Entry] = {
         "2M-AF, section 3.2",
         "poses, features, encoder (optional)",
     ),
+    "eagle-eye": Entry(
+        f"{_METHODS}.eagle_eye:EagleEye",
+        "joint coordination in heat maps of the joints + appearance dynamics, at several tempos; either alone",
+        "EAGLE-Eye, WACV 2021",
+        "poses, features (either optional)",
+    ),
+    "vi-net": Entry(
+        f"{_METHODS}.vi_net:VINet",
+        "view-invariant trajectories of the joints' heat maps + a 2-D network",
+        "VI-Net, Sensors 2020",
+        "poses",
+    ),
+    "expert": Entry(
+        f"{_METHODS}.expert:Expert",
+        "recurrent pose stream on the non-expert's encoder, and an appearance stream on video features",
+        "two-stage non-expert and expert, section 3.2",
+        "poses, features (optional), encoder (optional)",
+    ),
     "linear-probe": Entry(
         f"{_METHODS}.probes:LinearProbe", "linear regression or classification of a frozen encoder's features", "probe", "poses, encoder"
     ),
