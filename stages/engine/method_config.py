@@ -24,7 +24,10 @@ def resolve_with_method(model: type[C], layers: Sequence[Layer], default: str, m
     inner = [Layer(layer.name, layer.values.get("settings") or {}) for layer in layers]
     settings = resolve(cls.SETTINGS, inner)
     preset = getattr(cls, "TRAINING", TrainingConfig())
-    under = Layer(f"preset of {name}", {"training": preset.model_dump(mode="json", exclude_unset=True)})
+    presets = {"training": preset.model_dump(mode="json", exclude_unset=True)}
+    if hasattr(cls, "TARGET"):
+        presets["target"] = cls.TARGET.model_dump(mode="json", exclude_unset=True)
+    under = Layer(f"preset of {name}", presets)
     outer = [Layer(layer.name, {key: value for key, value in layer.values.items() if key != "settings"}) for layer in layers]
     resolved = resolve(model, [under, *outer])
     config = resolved.config.model_copy(update={"settings": settings.config.model_dump(mode="json")})

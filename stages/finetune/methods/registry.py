@@ -22,6 +22,33 @@ METHODS: Mapping[str, Entry] = {
         "2M-AF, section 3.2",
         "poses, features, encoder (optional)",
     ),
+    "s4aqa": Entry(
+        f"{_METHODS}.s4aqa:S4AQA",
+        "segment features, recovery of masked segments of unlabelled clips, aligned representations",
+        "S4AQA, section III",
+        "features, unlabelled clips",
+    ),
+    "vat": Entry(
+        f"{_METHODS}.vat:VAT", "S4AQA's network with virtual adversarial training", "VAT, TPAMI 2019", "features, unlabelled clips"
+    ),
+    "pseudo-labels": Entry(
+        f"{_METHODS}.pseudo_labels:PseudoLabels",
+        "S4AQA's network taught the scores of the nearest labelled clips",
+        "pseudo-labels as in S4AQA",
+        "features, unlabelled clips",
+    ),
+    "s4l": Entry(
+        f"{_METHODS}.s4l:S4L",
+        "S4AQA's network tells how a video was turned",
+        "S4L, ICCV 2019",
+        "features (four views), unlabelled clips",
+    ),
+    "mean-teacher": Entry(
+        f"{_METHODS}.mean_teacher:MeanTeacher",
+        "S4AQA's network agreeing with the average of its former selves",
+        "Mean Teacher, NeurIPS 2017",
+        "features, unlabelled clips",
+    ),
     "eagle-eye": Entry(
         f"{_METHODS}.eagle_eye:EagleEye",
         "joint coordination in heat maps of the joints + appearance dynamics, at several tempos; either alone",
