@@ -149,6 +149,10 @@ class Assessor(TorchMethod):
 class Estimator(Method):
     """A method that is fitted in one call.  Values are in transformed units, like a :class:`TorchMethod`'s."""
 
+    uses_unlabelled: ClassVar[bool] = False
+    unlabelled: Records = ()
+    """Training clips without targets, there before :meth:`fit` where the method uses them."""
+
     @abstractmethod
     def fit(self, train: Records, target: Array, groups: Array, classes: int, seed: int) -> None:
         """Fit on the training records; ``groups`` name whom inner cross-validation keeps together; ``classes`` is 0 for scores."""

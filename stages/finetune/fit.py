@@ -138,8 +138,12 @@ def _fit(job: Job, target: Target, context: Context, spec: EncoderSpec | None) -
         estimator.encoder.load_state_dict(dict(job.encoder.weights))  # type: ignore[attr-defined]
     rows = [record.row for record in job.train]
     groups = np.array([splits.group_of(row) for row in rows])
+    used = list(job.train)
+    if estimator.uses_unlabelled:
+        estimator.unlabelled = job.unlabelled
+        used += job.unlabelled
     estimator.fit(job.train, target.encode(rows), groups, len(target.classes), seed_of(job.seed))
-    documents = {"training": {"select": "last", "clips": [record.clip for record in job.train]}}
+    documents = {"training": {"select": "last", "clips": [record.clip for record in used]}}
     return {f"arrays/{key}": np.atleast_1d(value) for key, value in estimator.arrays().items()}, documents
 
 

@@ -54,7 +54,7 @@ class SVRSettings(Settings, regressors.SVRSettings):
     """Settings of the SVR."""
 
 
-class _Features(regressors.TableRegressor):
+class FeatureTable(regressors.TableRegressor):
     """Statistics over the segments of the clip itself as the table."""
 
     SETTINGS: ClassVar[type[MethodConfig]] = Settings
@@ -74,11 +74,11 @@ class _Features(regressors.TableRegressor):
         return np.stack(rows).astype(np.float64)
 
 
-class FeaturesRidge(_Features, regressors.Ridge):
+class FeaturesRidge(FeatureTable, regressors.Ridge):
     """Ridge regression on features."""
 
 
-class FeaturesSVR(_Features, regressors.SVR):
+class FeaturesSVR(FeatureTable, regressors.SVR):
     """Support vector regression on features."""
 
     SETTINGS: ClassVar[type[MethodConfig]] = SVRSettings

@@ -22,6 +22,13 @@ METHODS: Mapping[str, Entry] = {
         "2M-AF, section 3.2",
         "poses, features, encoder (optional)",
     ),
+    "coreg": Entry(
+        f"{_METHODS}.coreg:COREG",
+        "two nearest-neighbour regressors label clips for each other",
+        "COREG, IJCAI 2005",
+        "features, unlabelled clips",
+    ),
+    "usdl": Entry(f"{_METHODS}.usdl:USDL", "mean segment feature to a distribution over scores", "USDL, CVPR 2020", "features"),
     "s4aqa": Entry(
         f"{_METHODS}.s4aqa:S4AQA",
         "segment features, recovery of masked segments of unlabelled clips, aligned representations",

@@ -82,7 +82,7 @@ class Ridge(TableRegressor):
         """Fit; see :class:`stages.engine.method.Estimator`."""
         from sklearn.linear_model import Ridge as Linear
 
-        _scores_only(classes)
+        scores_only(classes)
         table = self._standardised(train, fit=True)
         search = _search(Linear(), {"alpha": np.logspace(0, 5, 16)}, table, target, groups, self.settings.inner_folds)
         self._arrays |= {"weight": search.coef_, "bias": np.atleast_1d(search.intercept_), "alpha": np.atleast_1d(search.alpha)}
@@ -101,7 +101,7 @@ class SVR(TableRegressor):
         """Fit; see :class:`stages.engine.method.Estimator`."""
         from sklearn import svm
 
-        _scores_only(classes)
+        scores_only(classes)
         table = self._standardised(train, fit=True)
         gammas = [factor / table.shape[1] for factor in (0.03, 0.1, 0.3)]
         grid: dict[str, list[float]] = {"C": [0.3, 1.0, 3.0, 10.0], "gamma": gammas, "epsilon": [0.1]}
@@ -139,7 +139,7 @@ class Trees(TableRegressor):
         """Fit; see :class:`stages.engine.method.Estimator`."""
         from sklearn.ensemble import ExtraTreesRegressor
 
-        _scores_only(classes)
+        scores_only(classes)
         table = self._standardised(train, fit=True)
         forest = ExtraTreesRegressor(
             self.settings.trees, min_samples_leaf=self.settings.min_leaf, max_features=1 / 3, random_state=seed % 2**32
@@ -180,6 +180,7 @@ def _search(model: Any, grid: dict[str, Any], table: Array, target: Array, group
     return search.fit(table, target, groups=groups).best_estimator_
 
 
-def _scores_only(classes: int) -> None:
+def scores_only(classes: int) -> None:
+    """Refuse levels and actions."""
     if classes:
         raise UsageError("The classical regressors predict scores only.", hint="--task score")
