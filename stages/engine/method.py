@@ -63,6 +63,9 @@ class Method(ABC):
     uses_encoder: ClassVar[bool] = False
     """Whether the method is built around an encoder, which ``--init`` can bring."""
 
+    uses_unlabelled: ClassVar[bool] = False
+    """Whether the method also learns from training clips without targets."""
+
     inputs: Inputs
 
     @classmethod
@@ -149,7 +152,6 @@ class Assessor(TorchMethod):
 class Estimator(Method):
     """A method that is fitted in one call.  Values are in transformed units, like a :class:`TorchMethod`'s."""
 
-    uses_unlabelled: ClassVar[bool] = False
     unlabelled: Records = ()
     """Training clips without targets, there before :meth:`fit` where the method uses them."""
 

@@ -112,7 +112,7 @@ def _train(job: Job, target: Target, context: Context, spec: EncoderSpec | None)
     train, held_out = _clips(job, job.train, method, target), _clips(job, job.validation, method, target) if job.validation else None
     method.measure(train)
     sets, used = {"train": train}, list(job.train)
-    if any("unlabelled" in phase.sets for phase in method.phases({"train": train})):
+    if method.uses_unlabelled:
         sets["unlabelled"] = _clips(job, job.unlabelled, method, None)
         used += job.unlabelled
     reference = choose_reference(train, method.reference_size)

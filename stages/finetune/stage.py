@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,12 +71,24 @@ def run(
         places: paths to use instead of the workspace's sets of the data set's name.
     """
     experiment = _Experiment(config, options, name, init, places)
-    items = [experiment.item(part) for part in experiment.parts]
+    items = experiment.items()
     by_id = dict(zip((item.id for item in items), experiment.parts, strict=True))
     summary = plan.run(items, lambda item: experiment.train(by_id[item.id], item), options, log=experiment.folder, tolerant=False)
     if not options.dry_run:
         experiment.write_index()
     return experiment.folder, summary
+
+
+def planned(
+    config: FinetuneConfig,
+    options: RunOptions,
+    *,
+    name: str | None = None,
+    init: str | None = None,
+    places: Places | None = None,
+) -> list[plan.Item]:
+    """Return what :func:`run` would make, every shard's: one item per model.  Nothing is trained or written."""
+    return _Experiment(config, options, name, init, places).items()
 
 
 class _Experiment:
@@ -93,6 +106,10 @@ class _Experiment:
         self.parts = self._parts()
         self.encoders = self._encoders(init) if self.cls.uses_encoder else {}
         self._tensors: dict[str, tuple[Clips, dict[str, int]]] = {}
+
+    def items(self) -> list[plan.Item]:
+        """Return the plan's view of all models."""
+        return [self.item(part) for part in self.parts]
 
     def item(self, part: Part) -> plan.Item:
         """Return the plan's view of one model."""
@@ -165,10 +182,12 @@ class _Experiment:
         for role, clips in self.data.absent().items():
             if lacking := sorted(set(clips) & set(manifest.clips)):
                 progress.note(f"{len(lacking)} clip(s) of the manifest have no {role} and are left out: {some(lacking)}")
-        kept, without = with_target(kept, self.config.target)
+        labelled, without = with_target(kept, self.config.target)
+        self.unlabelled = frozenset(without if self.cls.uses_unlabelled else ())
         if without:
-            progress.note(f"{len(without)} clip(s) have no {self.config.target.resolved_column} and are left out: {some(without)}")
-        return kept
+            fate = "are learned from without one" if self.unlabelled else "are left out"
+            progress.note(f"{len(without)} clip(s) have no {self.config.target.resolved_column} and {fate}: {some(without)}")
+        return kept if self.unlabelled else labelled
 
     def _parts(self) -> list[Part]:
         config = self.config
@@ -176,6 +195,7 @@ class _Experiment:
         self.config = config = config.model_copy(update={"protocol": protocol})
         found = protocols.folds(self.data.manifest, protocol, config.split_seed, self.manifest.clips)
         found = protocols.per_value(self.manifest, found, config.per)
+        found = [fold for fold in (_without_labels(fold, self.unlabelled) for fold in found) if fold.train and fold.test]
         return [Part(fold, seed, self.folder / fold.name / f"{seed}.h5") for fold in found for seed in config.seeds]
 
     def _encoders(self, init: str | None) -> dict[str, PretrainedEncoder]:
@@ -227,7 +247,21 @@ class _Experiment:
         return whole.chosen([where[record.clip] for record in records])
 
 
+def _without_labels(fold: Fold, unlabelled: Set[str]) -> Fold:
+    """Return the fold with the clips that have no target among its unlabelled ones, and none of them among those that test."""
+    train = tuple(clip for clip in fold.train if clip not in unlabelled)
+    more = tuple(clip for clip in fold.train if clip in unlabelled)
+    return replace(
+        fold, train=train, test=tuple(clip for clip in fold.test if clip not in unlabelled), unlabelled=(*fold.unlabelled, *more)
+    )
+
+
 def default_name(config: FinetuneConfig) -> str:
     """Return ``<data set>[-<selected values>]-<method>``."""
-    values = [condition.partition("=")[2].replace(",", "+").lower() for condition in config.where]
-    return "-".join([str(config.dataset), *values, config.method]).replace("/", "_")
+    return f"{selection_name(str(config.dataset), config.where)}-{config.method}".replace("/", "_")
+
+
+def selection_name(dataset: str, where: Sequence[str]) -> str:
+    """Return ``<data set>[-<selected values>]``."""
+    values = [condition.partition("=")[2].replace(",", "+").lower() for condition in where]
+    return "-".join([dataset, *values]).replace("/", "_")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -250,3 +251,24 @@ def test_command__half_of_the_labels(tmp_path: Path) -> None:
     everything = runner.invoke(app, ["finetune", "--method", "vat", "--protocol", "2-fold", *sizes, *workspace])
     assert isinstance(everything.exception, UsageError)
     assert "There are no unlabelled clips to learn from." in str(everything.exception)
+
+
+def test_command__clips_without_scores_are_unlabelled(tmp_path: Path) -> None:
+    write_feature_set(tmp_path / "features/small/net")
+    place = tmp_path / "features/small/net/manifest.csv"
+    rows = list(csv.DictReader(place.open(encoding="utf-8")))
+    with place.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows({**row, "score": "" if row["subject"] in ("s0", "s3") else row["score"]} for row in rows)
+    sizes = ["--set", "settings.channels=[8,4]", "--epochs", "1", "--select", "last", "--workspace", str(tmp_path)]
+    result = CliRunner().invoke(app, ["finetune", "--method", "vat", "--protocol", "3-fold", *sizes])
+    assert result.exit_code == 0, result.output
+    assert "6 clip(s) have no score and are learned from without one" in result.stderr
+    unscored = {row["clip"] for row in rows if row["subject"] in ("s0", "s3")}
+    for path in (tmp_path / "models").rglob("0.h5"):
+        data = store.read(path, "model").documents["data"]
+        assert not unscored & {*data["train"], *data["test"]}
+        assert {clip.partition("/")[0] for clip in data["unlabelled"]}.isdisjoint(clip.partition("/")[0] for clip in data["test"])
+    plain = CliRunner().invoke(app, ["finetune", "--method", "features-ridge", "--protocol", "3-fold", "--workspace", str(tmp_path)])
+    assert "6 clip(s) have no score and are left out" in plain.stderr

@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,8 @@ from stages.finetune.methods.segments import SegmentAssessor
 
 class SemiSupervised(SegmentAssessor):
     """A method on labelled and unlabelled clips together."""
+
+    uses_unlabelled: ClassVar = True
 
     def phases(self, sets: Sets) -> tuple[Phase, ...]:
         """Return one phase on both kinds of clips."""
