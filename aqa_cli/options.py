@@ -54,6 +54,23 @@ VideoDatasetOption = Annotated[
 WhereOption = Annotated[
     list[str] | None, typer.Option("--where", metavar="COLUMN=VALUE", help="Select clips by a manifest column; repeatable.")
 ]
+SeedsOption = Annotated[str | None, typer.Option("--seeds", help="e.g. 0-2 or 0,1,5.")]
+ProtocolOption = Annotated[str | None, typer.Option("--protocol", help="e.g. kimore/5-fold, 70-30, official, leave-one-out.")]
+PerOption = Annotated[str | None, typer.Option("--per", metavar="COLUMN", help="One model per value of a column, e.g. action.")]
+TaskOption = Annotated[str | None, typer.Option("--task", help="score, level or action.")]
+TargetColumnOption = Annotated[str | None, typer.Option("--target-column", help="Manifest column of the target.")]
+SelectOption = Annotated[str | None, typer.Option("--select", help="val, last or test (stamped).")]
+EpochsOption = Annotated[int | None, typer.Option("--epochs", help="Epochs of training.")]
+SkeletonOption = Annotated[str | None, typer.Option("--skeleton", help="Convert every clip to this layout.")]
+InitOption = Annotated[
+    str | None, typer.Option("--init", metavar="ENCODER", help="Encoder (name or file), or 'none'; default: the only one.")
+]
+PosesOption = Annotated[Path | None, typer.Option("--poses", "-i", help="Folder or merged file of poses.")]
+FeaturesOption = Annotated[Path | None, typer.Option("--features", help="Folder or merged file of features.")]
+BackboneOption = Annotated[
+    str | None, typer.Option("--backbone", metavar="NAME", help="Which features of the set; default: the only ones.")
+]
+ManifestOption = Annotated[Path | None, typer.Option("--manifest", help="CSV of the clips, instead of the one beside the artifacts.")]
 
 
 def workspace(folder: Path | None) -> Workspace:
@@ -100,6 +117,36 @@ def parse_seeds(text: str | None) -> list[int] | None:
     if not seeds:
         raise UsageError(f"--seeds takes numbers and ranges, found '{text}'.", hint="for example --seeds 0-2")
     return list(dict.fromkeys(seeds))
+
+
+def experiment_flags(
+    *,
+    dataset: str | None,
+    where: list[str] | None,
+    protocol: str | None,
+    seeds: str | None,
+    per: str | None,
+    task: str | None,
+    target_column: str | None,
+    select: str | None,
+    epochs: int | None,
+    skeleton: str | None,
+    backbone: str | None,
+) -> dict[str, Any]:
+    """Return the options of an experiment as keys of its configuration."""
+    return {
+        "dataset": dataset,
+        "where": where,
+        "protocol": protocol,
+        "seeds": parse_seeds(seeds),
+        "per": per,
+        "target.task": task,
+        "target.column": target_column,
+        "select": select,
+        "training.epochs": epochs,
+        "settings.input.skeleton": skeleton,
+        "settings.features.backbone": backbone,
+    }
 
 
 def layers(config: Path | None, assignments: list[str] | None, flags: dict[str, Any]) -> list[Layer]:

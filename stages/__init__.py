@@ -14,6 +14,7 @@
 ``openmmlab``          the one door to mmpose and mmaction2
 ``extract_pose``       stage: videos into poses; estimators, one file each
 ``extract_features``   stage: what video networks see in the segments of a clip; backbones, one file each
+``extract_kinematics`` stage: poses, or a robot's kinematics, into frequencies of their segments
 ``import_poses``       stage: a data set's skeletons, or another tool's files, into pose artifacts
 ``import_features``    stage: other people's features into feature artifacts
 ``render``             stage: skeletons drawn over their videos
@@ -22,6 +23,7 @@
 ``profile``            what a method costs: parameters, operations, time, memory
 ``evaluate``           stage: predictions, metrics with intervals, a report
 ``compare``            stage: evaluations side by side, with paired differences
+``sweep``              stage: an experiment for every value of one or two settings, as one figure
 =====================  ================================================================================================
 
 Nothing here prints, exits or knows the command line.  Shapes in docstrings share one legend: N clips, T frames, V joints,

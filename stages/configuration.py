@@ -32,6 +32,7 @@ C = TypeVar("C", bound=Config)
 RESOLVERS: Mapping[str, str] = {
     "extract-pose": "stages.extract_pose.config:ExtractPoseConfig",
     "extract-features": "stages.extract_features.config:resolve_extract_features",
+    "extract-kinematics": "stages.extract_kinematics.config:ExtractKinematicsConfig",
     "import-poses": "stages.import_poses.config:ImportPosesConfig",
     "import-features": "stages.import_features.config:ImportFeaturesConfig",
     "render": "stages.render.config:RenderConfig",
@@ -39,6 +40,7 @@ RESOLVERS: Mapping[str, str] = {
     "finetune": "stages.finetune.config:resolve_finetune",
     "evaluate": "stages.evaluate.config:EvaluateConfig",
     "compare": "stages.compare.config:CompareConfig",
+    "sweep": "stages.sweep.config:resolve_sweep",
 }
 """Stage → its configuration, or the function that resolves it where a method brings settings of its own."""
 
@@ -136,20 +138,32 @@ def read_file(path: Path) -> Values:
     return values
 
 
+def parse_values(text: str, where: str) -> list[Any]:
+    """Read ``V1,V2,…``, each of which is YAML: commas within brackets part nothing."""
+    return [_as_typed(value) for value in _yaml(f"[{text}]", where)]
+
+
 def nest_flags(flags: Mapping[str, Any]) -> Values:
     """Nest dotted flag names and drop the flags that were not given (None or an empty list)."""
+    return nest({key: value for key, value in flags.items() if value is not None and value != []})
+
+
+def nest(dotted: Mapping[str, Any]) -> Values:
+    """Return ``{"a.b": 1}`` as ``{"a": {"b": 1}}``."""
     values: Values = {}
-    for key, value in flags.items():
-        if value is not None and value != []:
-            _merge(values, _nest(key, value))
+    for key, value in dotted.items():
+        _merge(values, _nest(key, value))
     return values
 
 
 def _yaml(text: str, where: str) -> Any:
     try:
-        value = yaml.safe_load(text)
+        return _as_typed(yaml.safe_load(text))
     except yaml.YAMLError as error:
         raise UsageError(f"{where} is not valid YAML: {str(error).splitlines()[0]}.") from None
+
+
+def _as_typed(value: Any) -> Any:
     if isinstance(value, str):  # YAML 1.1 reads 1e-3 as text; whoever types it means a number
         try:
             return float(value)
@@ -186,7 +200,7 @@ def _usage_error(model: type[Config], error: ValidationError, decided: Mapping[s
         key = ".".join(str(part) for part in problem["loc"])
         where = _source(key, decided)
         if problem["type"] == "extra_forbidden":
-            guess = nearest(key, _known_keys(model))
+            guess = nearest(key, known_keys(model))
             question = f" Did you mean '{guess}'?" if guess else ""
             lines.append(f"Unknown key '{key}' ({where}).{question}")
         else:
@@ -195,8 +209,9 @@ def _usage_error(model: type[Config], error: ValidationError, decided: Mapping[s
     return UsageError("\n".join(lines), hint="'aqa config show STAGE' lists every key with its value")
 
 
-def _known_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+def known_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Yield the dotted keys of a configuration, those that hold others included."""
     for name, field in model.model_fields.items():
         yield f"{prefix}{name}"
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _known_keys(field.annotation, f"{prefix}{name}.")
+            yield from known_keys(field.annotation, f"{prefix}{name}.")

@@ -7,6 +7,7 @@
     renders/<set>/…         (videos with skeletons drawn over them)
     encoders/<name>.h5      models/<name>/<fold>/<seed>.h5        evaluations/<name>/{predictions.h5, metrics.json, report.html}
     comparisons/<name>-vs-<name>/{compare.html, compare.json, compare.csv}
+    sweeps/<name>/{sweep.html, sweep.json, sweep.csv}
     curves/…                (training curves, for TensorBoard)
 """
 
@@ -68,6 +69,11 @@ class Workspace:
     def comparisons(self) -> Path:
         """Comparisons of evaluations."""
         return self.root / "comparisons"
+
+    @property
+    def sweeps(self) -> Path:
+        """Figures over the values of a setting, one folder per sweep."""
+        return self.root / "sweeps"
 
     def curves(self, output: Path) -> Path:
         """Return where the training curves of the run that makes ``output`` lie."""

@@ -18,6 +18,7 @@ from stages.configuration import (
     flatten,
     nest_flags,
     parse_assignments,
+    parse_values,
     read_file,
     resolve,
     resolve_stage,
@@ -100,6 +101,12 @@ def test_config__is_frozen() -> None:
 )
 def test_parse_assignments(text: str, expected: dict[str, Any]) -> None:
     assert parse_assignments([text]) == expected
+
+
+def test_parse_values__commas_part_them_but_for_those_in_brackets() -> None:
+    assert parse_values("1e-3,[1, 2],{a: 1, b: 2},x y,null", "here") == [0.001, [1, 2], {"a": 1, "b": 2}, "x y", None]
+    with pytest.raises(UsageError, match="here is not valid YAML"):
+        parse_values("1,[2", "here")
 
 
 def test_parse_assignments__later_ones_add_and_replace() -> None:

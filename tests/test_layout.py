@@ -16,8 +16,8 @@ STAGES = sorted(path.parent.name for path in (ROOT / "stages").glob("*/stage.py"
 
 
 def test_stages__are_those_that_are_known() -> None:
-    first = ["compare", "evaluate", "extract_features", "extract_pose"]
-    assert [*first, "finetune", "import_features", "import_poses", "pretrain", "render"] == STAGES
+    first = ["compare", "evaluate", "extract_features", "extract_kinematics", "extract_pose"]
+    assert [*first, "finetune", "import_features", "import_poses", "pretrain", "render", "sweep"] == STAGES
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -41,23 +41,27 @@ def test_example_configuration__is_valid(stage: str) -> None:
     from stages.configuration import resolve
     from stages.evaluate.config import EvaluateConfig
     from stages.extract_features.config import resolve_extract_features
+    from stages.extract_kinematics.config import ExtractKinematicsConfig
     from stages.extract_pose.config import ExtractPoseConfig
     from stages.finetune.config import resolve_finetune
     from stages.import_features.config import ImportFeaturesConfig
     from stages.import_poses.config import ImportPosesConfig
     from stages.pretrain.config import resolve_pretrain
     from stages.render.config import RenderConfig
+    from stages.sweep.config import resolve_sweep
 
     resolvers = {
         "compare": lambda layers: resolve(CompareConfig, layers),
         "evaluate": lambda layers: resolve(EvaluateConfig, layers),
         "extract_features": resolve_extract_features,
+        "extract_kinematics": lambda layers: resolve(ExtractKinematicsConfig, layers),
         "extract_pose": lambda layers: resolve(ExtractPoseConfig, layers),
         "finetune": resolve_finetune,
         "import_features": lambda layers: resolve(ImportFeaturesConfig, layers),
         "import_poses": lambda layers: resolve(ImportPosesConfig, layers),
         "pretrain": resolve_pretrain,
         "render": lambda layers: resolve(RenderConfig, layers),
+        "sweep": resolve_sweep,
     }
     file = ROOT / f"examples/configs/{stage.replace('_', '-')}.yaml"
     values = yaml.safe_load(file.read_text())

@@ -38,8 +38,8 @@ def command(
     clip_column: Annotated[
         str | None, typer.Option("--clip-column", help="Its column of ids; default: line numbers.", rich_help_panel=_CSV)
     ] = None,
-    poses: Annotated[Path | None, typer.Option("--poses", "-i", help="Folder or merged file of poses.")] = None,
-    features: Annotated[Path | None, typer.Option("--features", help="Folder or merged file of features.")] = None,
+    poses: options.PosesOption = None,
+    features: options.FeaturesOption = None,
     manifest: Annotated[
         Path | None, typer.Option("--manifest", help="CSV of clips and scores, instead of the one beside the artifacts.")
     ] = None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,24 +13,20 @@ def command(
     dataset: Annotated[str | None, typer.Option("--dataset", help="Set to train on; default: the only one.")] = None,
     method: Annotated[str | None, typer.Option("--method", help="What to train; 'aqa methods' lists them.")] = None,
     where: options.WhereOption = None,
-    protocol: Annotated[str | None, typer.Option("--protocol", help="e.g. kimore/5-fold, 70-30, official, leave-one-out.")] = None,
-    seeds: Annotated[str | None, typer.Option("--seeds", help="e.g. 0-2 or 0,1,5.")] = None,
-    per: Annotated[str | None, typer.Option("--per", metavar="COLUMN", help="One model per value of a column, e.g. action.")] = None,
-    task: Annotated[str | None, typer.Option("--task", help="score, level or action.")] = None,
-    target_column: Annotated[str | None, typer.Option("--target-column", help="Manifest column of the target.")] = None,
-    select: Annotated[str | None, typer.Option("--select", help="val, last or test (stamped).")] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", help="Epochs of training.")] = None,
-    skeleton: Annotated[str | None, typer.Option("--skeleton", help="Convert every clip to this layout.")] = None,
-    init: Annotated[
-        str | None, typer.Option("--init", metavar="ENCODER", help="Encoder (name or file), or 'none'; default: the only one.")
-    ] = None,
+    protocol: options.ProtocolOption = None,
+    seeds: options.SeedsOption = None,
+    per: options.PerOption = None,
+    task: options.TaskOption = None,
+    target_column: options.TargetColumnOption = None,
+    select: options.SelectOption = None,
+    epochs: options.EpochsOption = None,
+    skeleton: options.SkeletonOption = None,
+    init: options.InitOption = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the experiment; default: <data set>-<method>.")] = None,
-    poses: Annotated[Path | None, typer.Option("--poses", "-i", help="Folder or merged file of poses.")] = None,
-    features: Annotated[Path | None, typer.Option("--features", help="Folder or merged file of features.")] = None,
-    backbone: Annotated[
-        str | None, typer.Option("--backbone", metavar="NAME", help="Which features of the set; default: the only ones.")
-    ] = None,
-    manifest: Annotated[Path | None, typer.Option("--manifest", help="CSV of the clips, instead of the one beside the artifacts.")] = None,
+    poses: options.PosesOption = None,
+    features: options.FeaturesOption = None,
+    backbone: options.BackboneOption = None,
+    manifest: options.ManifestOption = None,
     workspace: options.WorkspaceOption = None,
     config: options.ConfigOption = None,
     assignments: options.SetOption = None,
@@ -46,20 +41,19 @@ def command(
     from stages.finetune.config import resolve_finetune
     from stages.finetune.stage import run
 
-    flags = {
-        "dataset": dataset,
-        "method": method,
-        "where": where,
-        "protocol": protocol,
-        "seeds": options.parse_seeds(seeds),
-        "per": per,
-        "target.task": task,
-        "target.column": target_column,
-        "select": select,
-        "training.epochs": epochs,
-        "settings.input.skeleton": skeleton,
-        "settings.features.backbone": backbone,
-    }
+    flags = {"method": method} | options.experiment_flags(
+        dataset=dataset,
+        where=where,
+        protocol=protocol,
+        seeds=seeds,
+        per=per,
+        task=task,
+        target_column=target_column,
+        select=select,
+        epochs=epochs,
+        skeleton=skeleton,
+        backbone=backbone,
+    )
     run_options = options.run_options(workspace, device=device, resume=resume, overwrite=overwrite, dry_run=dry_run, shard=shard)
     resolved = resolve_finetune(options.layers(config, assignments, flags))
     folder, summary = run(resolved.config, run_options, name=name, init=init, places=Places(poses, features, manifest))

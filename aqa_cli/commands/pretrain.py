@@ -20,8 +20,8 @@ def command(
         str | None, typer.Option("--protocol", help="One encoder per fold, from its training clips alone, e.g. kimore/5-fold.")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Seed of the run.")] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", help="Epochs of training.")] = None,
-    skeleton: Annotated[str | None, typer.Option("--skeleton", help="Convert every clip to this layout.")] = None,
+    epochs: options.EpochsOption = None,
+    skeleton: options.SkeletonOption = None,
     init: Annotated[Path | None, typer.Option("--init", metavar="ENCODER", help="Start from this encoder artifact.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the encoder; default: the method's.")] = None,
     poses: Annotated[list[Path] | None, typer.Option("--poses", "-i", help="Folder or merged file of poses; repeatable.")] = None,

@@ -13,6 +13,7 @@ from stages.arrays import Array
 from stages.artifacts import fingerprint
 from stages.datasets.manifest import Manifest
 from stages.errors import ArtifactError, UsageError, unknown_name
+from stages.skeletons.motion import Motion
 from stages.skeletons.poses import PoseSequence
 from stages.video.frame import Source
 from stages.workspace import folded
@@ -33,11 +34,13 @@ class Scan:
     """Clip id → its video or folder of frames."""
     features: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Name of a published set of features → clip id → what the adapter's ``load_features`` takes."""
+    motions: Mapping[str, Any] = field(default_factory=dict)
+    """Clip id → what the adapter's ``load_motion`` takes."""
 
     @property
     def recorded(self) -> set[str]:
         """The clips of which there is any recording."""
-        return {*self.sources, *self.videos, *(clip for clips in self.features.values() for clip in clips)}
+        return {*self.sources, *self.videos, *(clip for clips in self.features.values() for clip in clips), *self.motions}
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,8 @@ class Adapter:
     """How a data set's published layout is read.
 
     ``locate`` returns the data set's folder given the data root or the folder itself, or None; ``scan`` reads labels and lists the
-    recordings; ``load_poses`` reads one recording's skeletons, ``load_features`` one clip's published features, (S, D) or (views, S, D).
+    recordings; ``load_poses`` reads one recording's skeletons, ``load_features`` one clip's published features, (S, D) or (views, S, D),
+    ``load_motion`` one recording of something that is no skeleton, such as a robot's tools.
     A recording is a small dataclass of paths and numbers.
     """
 
@@ -73,6 +77,7 @@ class Adapter:
     scan: Callable[[Path], Scan]
     load_poses: Callable[[Any], PoseSequence] | None = None
     load_features: Callable[[Any], Array] | None = None
+    load_motion: Callable[[Any], Motion] | None = None
     version: int = 1
     """Part of the fingerprint: raised when the adapter reads the same files differently."""
     published: Mapping[str, int] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from stages.engine.batch import Clips, Features
 from stages.engine.records import FeatureClip, Records
 from stages.errors import ArtifactError
 from stages.skeletons import finish
-from stages.skeletons.input import PoseInput, joints, layout_of, skeleton_of
+from stages.skeletons.input import PoseInput, channels_of, joints, layout_of, skeleton_of
 
 
 class FeatureInput(Config):
@@ -89,9 +89,9 @@ def _view(clip: FeatureClip, name: str) -> Array:
 
 
 def _joints(records: Records, settings: PoseInput) -> tuple[torch.Tensor, torch.Tensor]:
-    axes = {record.poses.positions.shape[3] for record in records}
+    axes = {channels_of(record.poses, settings) for record in records}
     if len(axes) > 1:
-        raise ArtifactError("The clips mix 2-D and 3-D poses.", hint="select one kind with --where")
+        raise ArtifactError("The clips mix 2-D and 3-D poses.", hint="select one kind with --where, or --set settings.input.flat=true")
     skeleton_of(settings, skeletons_of(records))
     return _stacked([joints(record.poses, settings) for record in records])
 

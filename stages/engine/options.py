@@ -24,6 +24,10 @@ class Shard:
         """Say whether the item at ``position`` of the whole list belongs to this part."""
         return position % self.count == self.index
 
+    def after(self, others: int) -> Shard:
+        """Return this part's share of a list that follows ``others`` items in one long list."""
+        return Shard((self.index - others) % self.count, self.count)
+
     @property
     def label(self) -> str:
         """A file-name part that no other shard has; empty where there is one shard."""

@@ -24,6 +24,24 @@ class Progress(Protocol):
         """Open a moving task of ``total`` steps."""
 
 
+class SaidOnce:
+    """A progress that passes on each note once: for many runs that would say the same."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._said: set[str] = set()
+
+    def note(self, text: str) -> None:
+        """Say the line, unless it was said before."""
+        if text not in self._said:
+            self._said.add(text)
+            self._progress.note(text)
+
+    def task(self, description: str, total: int) -> AbstractContextManager[Task]:
+        """Open a moving task."""
+        return self._progress.task(description, total)
+
+
 class _SilentTask:
     def advance(self, steps: int = 1, text: str = "") -> None:
         pass

@@ -27,7 +27,7 @@ POSES = "poses"
 """The role of poses; every other role is one of features."""
 MAKERS = {
     "poses": "aqa extract-pose VIDEOS, or aqa import-poses --dataset NAME --data-root DIR",
-    "features": "aqa extract-features VIDEOS, or aqa import-features FILES",
+    "features": "aqa extract-features VIDEOS, aqa extract-kinematics (of poses), or aqa import-features FILES",
 }
 """Kind of artifact → what makes it."""
 

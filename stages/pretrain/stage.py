@@ -103,8 +103,7 @@ class _Pretraining:
         """Train one encoder and write it."""
         train, held_out = self._records(part)
         everything = [record for records in train.values() for record in records]
-        settings = self.settings
-        spec = self.init.spec if self.init else spec_for(settings.encoder, settings.encoder_settings, settings.input, everything)
+        spec = self._spec(everything)
 
         def build() -> Pretext:
             method: Pretext = self.cls(self.settings, spec)
@@ -138,6 +137,11 @@ class _Pretraining:
         self._write(part, item, method, spec, training)
         assert setting.checkpoint is not None
         setting.checkpoint.remove()
+
+    def _spec(self, records: list[Record]) -> EncoderSpec:
+        if self.init:
+            return self.init.spec_for(records)
+        return spec_for(self.settings.encoder, self.settings.encoder_settings, self.settings.input, records)
 
     def _write(self, part: Part, item: plan.Item, method: Pretext, spec: EncoderSpec, training: dict[str, Any]) -> None:
         inputs = [entry for name, clips in part.clips.items() for entry in self.sets[name].lineage(clips)]

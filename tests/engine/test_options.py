@@ -20,6 +20,16 @@ def test_shard__parts_are_disjoint_and_complete(count: int, items: int) -> None:
     assert len({shard.label for shard in shards}) == count
 
 
+@given(st.integers(1, 9), st.lists(st.integers(0, 9), max_size=6))
+def test_shard__lists_one_after_the_other_are_shared_as_one(count: int, sizes: list[int]) -> None:
+    for shard in (Shard(index, count) for index in range(count)):
+        before = [sum(sizes[:number]) for number in range(len(sizes))]
+        apart = [
+            first + place for first, size in zip(before, sizes, strict=True) for place in range(size) if shard.after(first).takes(place)
+        ]
+        assert apart == [position for position in range(sum(sizes)) if shard.takes(position)]
+
+
 def test_parse_shard__none_is_everything() -> None:
     assert parse_shard(None) == Shard(0, 1)
     assert parse_shard(None).label == ""

@@ -17,7 +17,7 @@ from typing import Any
 
 from stages.datasets import foreign, manifest
 from stages.datasets.jigsaws import lists
-from stages.datasets.jigsaws.kinematics import Trial, load_features
+from stages.datasets.jigsaws.kinematics import Trial, load_features, load_motion
 from stages.datasets.jigsaws.lists import TASKS
 from stages.datasets.manifest import Value
 from stages.datasets.registry import Adapter, Scan
@@ -60,16 +60,16 @@ def scan(folder: Path, *, stereo: bool = False) -> Scan:
     name = "jigsaws-stereo" if stereo else "jigsaws"
     clips = {clip: (clip, "left") for clip in rows} | ({f"{clip}_right": (clip, "right") for clip in rows} if stereo else {})
     built = manifest.from_rows(((clip, _values(rows[trial], trial, view, stereo=stereo)) for clip, (trial, view) in clips.items()), name)
+    features = {
+        kind: {clip: Trial(kinematics[trial], kind) for clip, (trial, _) in clips.items() if trial in kinematics}
+        for kind in ("kinematics", "dct")
+    }
     return Scan(
         built,
         problems=problems,
         videos={clip: Source(videos[trial][view]) for clip, (trial, view) in clips.items() if view in videos.get(trial, {})},
-        features={
-            kind: {clip: Trial(kinematics[trial], kind) for clip, (trial, _) in clips.items() if trial in kinematics}
-            for kind in ("kinematics", "dct")
-        }
-        if kinematics
-        else {},
+        features=features if kinematics else {},
+        motions=features["kinematics"],
     )
 
 
@@ -132,6 +132,7 @@ def _adapter(name: str, *, stereo: bool) -> Adapter:
         locate=locate,
         scan=partial(scan, stereo=stereo),
         load_features=load_features,
+        load_motion=load_motion,
         published={
             "clips": 206 if stereo else 103,
             "subject": 8,

@@ -1,7 +1,8 @@
 """The da Vinci's kinematics of a JIGSAWS trial, and the segment features that the discrete cosine transform makes of them.
 
 A file has one line per video frame (30 per second) with 76 numbers: 19 for each of the master's left and right and the slave's
-(patient side's) left and right manipulator, of which the first three are the tool tip's x, y, z.
+(patient side's) left and right manipulator: the tool tip's x, y, z, nine of its rotation, three of its velocity, three of its angular
+velocity, and the gripper's angle.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import numpy as np
 from stages.arrays import Array
 from stages.datasets import foreign
 from stages.errors import ArtifactError
+from stages.skeletons.layouts import Layout
+from stages.skeletons.motion import Motion
 
 COLUMNS = 76
 MANIPULATORS = ("master left", "master right", "slave left", "slave right")
@@ -24,6 +27,17 @@ SEGMENTS = 10
 """As many as the video networks' segments of the same data (USDL: 160 frames in 10 parts)."""
 COEFFICIENTS = 16
 """Lowest frequencies that are kept of each coordinate."""
+FPS = 30.0
+BODIES = ("master", "slave")
+TOOLS = Layout(
+    "da-vinci",
+    "a pair of the da Vinci's manipulators",
+    {"left_tool": None, "right_tool": None},
+    ("left_tool", "right_tool"),
+    (("left_tool",), ("right_tool",)),
+)
+"""The nodes of the master and of the slave; how far the two are apart is no trunk's length."""
+_VELOCITY = slice(12, 15)
 
 
 @dataclass(frozen=True)
@@ -59,6 +73,18 @@ def read(file: Path) -> Array:
 def tool_tips(table: Array) -> Array:
     """Return the tool tips' positions, (T, 4, 3), of a table (T, 76), in the order of :data:`MANIPULATORS`."""
     return table.reshape(len(table), len(MANIPULATORS), _PER_MANIPULATOR)[:, :, :3]
+
+
+def load_motion(trial: Trial) -> Motion:
+    """Return the tool tips' recorded positions and velocities: two bodies (master, slave) with two tools each, in the file's units.
+
+    Raises:
+        ArtifactError: the file cannot be read.
+    """
+    table = read(trial.file)
+    by_manipulator = table.reshape(len(table), len(BODIES), len(TOOLS.joints), _PER_MANIPULATOR).transpose(1, 0, 2, 3)
+    signals = {"positions": by_manipulator[..., :3], "velocities": by_manipulator[..., _VELOCITY]}
+    return Motion(signals, TOOLS, np.arange(len(table)) / FPS, BODIES)
 
 
 def dct_features(table: Array, where: str) -> Array:

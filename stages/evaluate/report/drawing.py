@@ -63,6 +63,7 @@ class Axes:
         y: range of the data from bottom to top.
         names: of the two axes.
         whole: whether ticks of the two axes stand at whole numbers only.
+        marks: (place, text) of the ticks from left to right, where they are not to be round numbers.
     """
 
     RIGHT, TOP, BOTTOM = 12.0, 12.0, 44.0
@@ -74,16 +75,17 @@ class Axes:
         y: tuple[float, float],
         names: tuple[str, str],
         whole: tuple[bool, bool] = (False, False),
+        marks: Sequence[tuple[float, str]] | None = None,
     ) -> None:
         self.drawing, self.x, self.y = drawing, x, y
         levels = ticks(*y, whole=whole[1])
         self.left = 32 + 7 * max((len(f"{value:g}") for value in levels), default=0)
         self.right = drawing.width - self.RIGHT
         self.top, self.bottom = self.TOP, drawing.height - self.BOTTOM
-        for value in ticks(*x, whole=whole[0]):
+        for value, text in [(value, f"{value:g}") for value in ticks(*x, whole=whole[0])] if marks is None else marks:
             place = self.at(value, y[0])[0]
             drawing.line((place, self.top), (place, self.bottom), "grid")
-            drawing.text((place, self.bottom + 16), f"{value:g}", "tick", anchor="middle")
+            drawing.text((place, self.bottom + 16), text, "tick", anchor="middle")
         for value in levels:
             place = self.at(x[0], value)[1]
             drawing.line((self.left, place), (self.right, place), "grid")

@@ -1,0 +1,1 @@
+"""``aqa extract-kinematics``: motion into features of its segments, without video."""
