@@ -12,12 +12,17 @@ from stages.datasets import aqa_7
 from stages.datasets.generated import Clip, film
 from stages.skeletons.layouts import COCO_17, KINECT_20, KINECT_25
 from stages.video.writer import writing
-from tests.datasets import trees
+from tests.datasets import published as small
+from tests.datasets import test_infants, test_kimore, trees
 from tests.small import clip as moving
 
 EACH = 4
 """Clips of each class and part; three that test are the fewest of which a class's order is measured."""
 DIVES = 370
+PATIENTS = 10
+"""Of KIMORE; 30 % of them are three."""
+HEALTHY, AT_RISK = 6, 6
+"""Infants; there is a healthy one in each of five folds."""
 
 
 def write(root: Path) -> None:
@@ -26,6 +31,10 @@ def write(root: Path) -> None:
     skating(root / "MMFS-63", root / "AQA-7/diving-out")
     ntu60(root / "NTU60/nturgb+d_skeletons")
     nw_ucla(root / "NW-UCLA/all_sqe")
+    kimore(root, root / "AQA-7/diving-out")
+    small.utkinect(root)
+    small.uwa3d(root)
+    infants(root / "Infant_movement_assessment/data")
 
 
 def aqa_7_and_dives(root: Path) -> None:
@@ -83,3 +92,33 @@ def nw_ucla(folder: Path) -> None:
                 name = f"{action}_s{person:02d}_e00_v{view:02d}"
                 frames = moving(float(action == "a01"), 12, 10 * person + view, KINECT_20)[0]
                 (folder / f"{name}.json").write_text(json.dumps({"file_name": name, "skeletons": frames.tolist()}))
+
+
+def kimore(root: Path, film_of: Path) -> None:
+    """Write five exercises of ten people, and a film of each as recipes look for it."""
+    for person in range(1, PATIENTS + 1):
+        for exercise in range(1, 6):
+            good = small.quality(person + 2 * exercise)
+            rows = [",".join(f"{x:.4f},{y:.4f},{z:.4f},2" for x, y, z in frame) + "," for frame in small.joints(good, KINECT_25)]
+            scores = {f"cTS{exercise}": 50 * good, f"cPO{exercise}": 15 * good, f"cCF{exercise}": 35 * good}
+            place = f"GPP/Stroke/S_ID{person}/Es{exercise}"
+            test_kimore.write_exercise(root / "KiMoRe", place, "\n".join(rows) + "\n", **scores)
+            video = root / f"KiMoRe-videos/{place}.mp4"
+            video.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(film_of / f"{(person + exercise) % (2 * EACH) + 1:03d}.mp4", video)
+
+
+def infants(folder: Path) -> None:
+    """Write videos of healthy infants, and of infants at three risks."""
+    healthy = [f"video_{number:06d}" for number in range(HEALTHY)]
+    test_infants.write(
+        folder / "pose_estimates/youtube/py/pose_estimates.pkl",
+        [row for number, video in enumerate(healthy) for row in test_infants.rows_of(video, 0.9, number)],
+    )
+    test_infants.write(folder / "video_meta_data/meta_data_yt.pkl", [{"video": v, "infant_id": float(n)} for n, v in enumerate(healthy)])
+    test_infants.write(
+        folder / "pose_estimates/clinical/py/pose_estimates.pkl",
+        [row for infant in range(AT_RISK) for row in test_infants.rows_of(f"822487_{infant:02d}_1_1", 0.2 * (infant % 3), 50 + infant)],
+    )
+    facts = [{"infant": infant, "session": 1, "Risk_low0_mod1_high2_corr": float(infant % 3)} for infant in range(AT_RISK)]
+    test_infants.write(folder / "video_meta_data/meta_data_clin.pkl", facts)

@@ -14,8 +14,11 @@ _STAND_IN = f"""#!/bin/sh
 {{ for word in "${{0##*/}}" "$@"; do printf '%s\\0' "$word"; done; printf '{_RECORD}'; }} >> "$RECORDED"
 """
 VARIABLES = (
-    *("BACKBONE", "BOXES", "DATASETS", "EPOCHS", "ESTIMATOR", "MMFS_VIDEOS", "PRETRAIN_EPOCHS", "PROTOCOL", "SEEDS", "SEGMENTS", "SELECT"),
-    *("AGCN", "AIMCLR", "CTR_GCN", "EFFICIENT_GCN", "POSEC3D", "PSTL", "ST_GCN", "WAYS"),
+    *("EPOCHS", "PRETRAIN_EPOCHS", "PROTOCOL", "SEEDS", "SELECT"),
+    *("BACKBONE", "BOXES", "DATASETS", "ESTIMATOR", "MMFS_VIDEOS", "SEGMENTS"),
+    *("AGCN", "AIMCLR", "CTR_GCN", "EFFICIENT_GCN", "POSEC3D", "PSTL", "SME_GCN", "ST_GCN", "WAYS"),
+    *("C3D", "CLIPS", "EXERCISE", "EXERCISES", "I3D", "KIMORE_VIDEOS", "RECOGNITION", "SAMPLING", "SOURCES", "VIDEO"),
+    *("CHANNELS", "DISCRIMINATOR", "EAGLE_EYE", "EXPERT_UNITS", "FRAMES", "UNITS", "VI_NET"),
 )
 """Variables of the recipes; whoever runs the tests may have some of them."""
 

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shutil
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from examples.reproduce import compare
-from stages.datasets import manifest, protocols
-from stages.datasets.registry import resolve_name
-from stages.encoders.spec import encoder_config
-from stages.engine.plan import Summary
-from stages.evaluate.names import TITLES
-from stages.extract_features.backbones.registry import entry_of
-from stages.extract_pose.estimators.registry import ESTIMATORS
-from stages.profile.measure import Cost
-from tests.examples import published, recipes
-from tests.examples.forking import aqa_in
-from tests.examples.recipes import Typed
+from tests.examples import checks, recipes
 
 FOLDER = recipes.ROOT / "2m-af"
 SCRIPTS = [*(f"table-{number}" for number in range(1, 13)), "nw-ucla"]
@@ -60,136 +45,29 @@ def test_script__is_shell(name: str) -> None:
 # What a recipe types at full size ----------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def configurations(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
-    """Let every stage keep its resolved configuration and do nothing; return what is kept."""
-    kept: list[tuple[str, Any]] = []
-
-    def stand_in(stage: str, result: Any) -> Any:
-        def run(config: Any, *_: Any, **__: Any) -> Any:
-            kept.append((stage, config))
-            return result
-
-        return run
-
-    for stage in ("extract_pose", "extract_features", "import_poses", "pretrain", "finetune"):
-        monkeypatch.setattr(f"stages.{stage}.stage.run", stand_in(stage, (Path("x"), Summary())))
-    monkeypatch.setattr("stages.evaluate.stage.run", stand_in("evaluate", SimpleNamespace(to_json=dict)))
-    monkeypatch.setattr("aqa_cli.commands.evaluate._text", lambda *_, **__: "")
-    monkeypatch.setattr("stages.profile.measure.measure", lambda name, *_: Cost(name, 1, 1, 1.0))
-    return kept
-
-
-def check_configuration(stage: str, config: Any) -> None:
-    """Check the names in a resolved configuration that its stage would look up only when it runs."""
-    if stage == "extract_pose":
-        assert config.estimator in ESTIMATORS
-        assert config.boxes in ESTIMATORS
-    elif stage == "extract_features":
-        assert entry_of(config.backbone)
-    elif stage in ("pretrain", "finetune"):
-        dataset = config.dataset if isinstance(config.dataset, str) else config.dataset[0]
-        assert protocols.resolve(config.protocol, manifest.from_rows([], resolve_name(dataset)))
-        if "encoder" in config.settings:
-            assert encoder_config(config.settings["encoder"], config.settings["encoder_settings"])
-
-
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_recipe__every_line_is_valid_at_full_size(name: str, tmp_path: Path, aqa, configurations: list[tuple[str, Any]]) -> None:
-    lines = [line for line in recipes.typed(FOLDER / f"{name}.sh", tmp_path / "bin") if line.program == "aqa"]
-    for line in lines:
-        code, _, err = aqa(*line.words)
-        assert code == 0, f"aqa {' '.join(line.words)}\n{err}"
-    assert len(configurations) == len([line for line in lines if line.command != "profile"])
-    for stage, config in configurations:
-        check_configuration(stage, config)
-
-
-def made_by(lines: list[Typed]) -> dict[str, set[str]]:
-    """Return what the lines make, checking that each finds what it takes: poses, features, encoders, models, evaluations."""
-    made: dict[str, set[str]] = {kind: set() for kind in ("poses", "features", "encoders", "models", "evaluations")}
-    for line in lines:
-        name, dataset = line.value("--name"), line.value("--set-name") or line.value("--dataset")
-        if line.command in ("extract-pose", "import-poses"):
-            made["poses"].add(dataset)
-        elif line.command == "extract-features":
-            made["features"].add(f"{dataset}/{line.value('--backbone')}")
-        elif line.command == "pretrain":
-            assert dataset in made["poses"]
-            made["encoders"].add(f"{name} of {dataset}")
-        elif line.command == "finetune":
-            if line.value("--method") != "features-mlp":
-                assert dataset in made["poses"]
-                assert line.value("--init") == "none" or f"{line.value('--init')} of {dataset}" in made["encoders"]
-            if line.value("--method") != "sme-gcn":
-                assert f"{dataset}/{line.value('--backbone')}" in made["features"]
-            made["models"].add(name)
-        elif line.command == "evaluate":
-            assert set(line.values("--model")) <= made["models"]
-            made["evaluations"].add(Path(line.value("-o") or line.value("--model")).name)
-    return made
+    checks.every_line_is_valid(recipes.typed(FOLDER / f"{name}.sh", tmp_path / "bin"), aqa, configurations)
 
 
 @pytest.mark.parametrize("selection", ["val", "test"])
 @pytest.mark.parametrize("name", [script for script in SCRIPTS if script != "table-10"])
 def test_recipe__makes_all_that_it_takes_and_compares(name: str, selection: str, tmp_path: Path) -> None:
     lines = recipes.typed(FOLDER / f"{name}.sh", tmp_path / "bin", SELECT=selection)
-    made = made_by([line for line in lines if line.program == "aqa"])
-    assert made["evaluations"] >= made["models"], "models that are not evaluated"
-    comparisons = [line for line in lines if line.program == "python3"]
-    assert comparisons
-    assert {line.value("--suffix") for line in comparisons} == {"" if selection == "val" else f"-{selection}"}
-    compared = set()
-    for line in comparisons:
-        for row in map(compare.parse, rows_of(line)):
-            if row.name != compare.NONE:
-                compared.add(row.name + line.value("--suffix"))
-                assert row.figure.rpartition("/")[2] in TITLES
-        assert Path(line.words[0]).resolve() == recipes.ROOT / "compare.py"
-    assert compared <= made["evaluations"]
-    trained = {line.value("--select") for line in lines if line.words[0] == "finetune"}
-    assert trained == {selection}
-
-
-def rows_of(line: Typed) -> list[str]:
-    """Return the rows that a comparison is given."""
-    return list(line.words[line.words.index("--csv") + 2 :])
+    checks.makes_and_compares(lines, selection)
+    learned = {line.value("--name"): line.value("--dataset") for line in lines if line.words[0] == "pretrain"}
+    for line in (line for line in lines if line.words[0] == "finetune" and line.value("--init") not in ("", "none")):
+        assert learned[line.value("--init")] == line.value("--dataset"), "an encoder learns from the clips of its own set"
 
 
 @pytest.mark.parametrize("name", [script for script in SCRIPTS if script != "nw-ucla"])
 def test_recipe__the_papers_figures_stand_in_its_tables(name: str, tmp_path: Path, shared: Path) -> None:
     paper = (shared / "papers/2m-af.txt").read_text(encoding="utf-8").split("REFERENCES")[0]
     lines = recipes.typed(FOLDER / f"{name}.sh", tmp_path / "bin")
-    figures = [
-        row.paper + row.unit.replace("%", "")
-        for line in lines
-        if line.program == "python3"
-        for row in map(compare.parse, rows_of(line))
-        if row.paper != compare.NONE
-    ]
-    assert figures
-    assert [figure for figure in figures if figure not in paper] == []
-
-
-@pytest.mark.parametrize(("code", "expected"), [(0, 0), (4, 0), (3, 3), (5, 5)])
-def test_common__clips_that_fail_are_left_out_and_other_errors_end_a_recipe(tmp_path: Path, code: int, expected: int) -> None:
-    script = tmp_path / "recipe.sh"
-    script.write_text(f'. "{FOLDER}/common.sh"\nsome_may_fail sh -c "exit {code}"\necho reached\n')
-    result = recipes.run(script, tmp_path)
-    assert (result.returncode, result.stdout) == (expected, "reached\n" if expected == 0 else "")
+    assert checks.figures_that_are_not_in(paper, lines) == []
 
 
 # The same in miniature ---------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def laboratory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A folder with data sets in miniature; the recipes share its workspace as they share a user's."""
-    folder = tmp_path_factory.mktemp("laboratory")
-    published.write(folder / "data")
-    with tempfile.TemporaryDirectory() as programs, aqa_in(Path(programs)):
-        (folder / "bin").symlink_to(programs)
-        yield folder
 
 
 def reproduced(laboratory: Path, name: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -208,11 +86,7 @@ def test_recipe__runs_in_miniature(laboratory: Path, name: str) -> None:
     )
     assert len(tables) == {"table-4": 3, "nw-ucla": 2}.get(name, 1)
     for table in tables:
-        assert f"also in {table}" in result.stdout
-        rows = list(csv.DictReader(table.open(encoding="utf-8")))
-        measured = [row["measured"] for row in rows if row["measured"]]
-        assert measured
-        assert "not defined" not in measured
+        checks.check_table(table, result.stdout)
     assert "NOTE" not in result.stdout
 
 

@@ -1,18 +1,10 @@
 # What the recipes of 2M-AF share; each of them sources it.  Every variable may be set before a recipe is started: EPOCHS=100 sh table-4.sh
-#
-# A recipe says everything that it needs, from the videos on.  What another recipe has made already is skipped, and what was
-# interrupted goes on, so run them in any order, and again.  (`paper` marks what 2M-AF states, `ours` what it leaves open.)
-set -euf
+# (../common.sh has those of all papers: where, seeds, selection).  `paper` marks what 2M-AF states, `ours` what it leaves open.
+. "$(dirname "$0")/../common.sh"
 
-# Where.
-export AQA_DATA="${AQA_DATA:-}"                             # the data sets as they are published (docs/datasets.md)
-export AQA_WORKSPACE="${AQA_WORKSPACE:-aqa-workspace}"      # everything that is made; the tables in reproduce/2m-af/
+# What is measured.
 MMFS_VIDEOS="${MMFS_VIDEOS:-$AQA_DATA/MMFS-63/videos}"      # train/NAME.mp4, test/NAME.mp4: MMFS-63 publishes skeletons, videos by request
-
-# How it is measured.
-SELECT="${SELECT:-val}"     # ours: the best epoch on 15 % of the training clips.  `test` is what published code does, and is stamped
-SEEDS="${SEEDS:-0}"         # ours; 0-2 gives the spread over three seeds
-PROTOCOL="${PROTOCOL:-official}"    # paper: the published split
+PROTOCOL="${PROTOCOL:-official}"                            # paper: the published split
 
 # What sees the videos.
 ESTIMATOR="${ESTIMATOR:-hrnet-w32}" # paper: HRNet; W32 and the 17 joints of COCO are ours
@@ -23,18 +15,6 @@ BACKBONE="${BACKBONE:-i3d}"         # paper
 EPOCHS="${EPOCHS:-60}"                      # of a model; ours
 PRETRAIN_EPOCHS="${PRETRAIN_EPOCHS:-}"      # of an encoder; empty: SME-GCN 60 (ours), AimCLR 300 and PSTL 150 (their authors')
 CTR_GCN=${CTR_GCN:-'{width: 64, blocks: 10}'}     # paper: CTR-GCN as published
-
-SUFFIX=""   # models that were selected in another way are other models
-[ "$SELECT" = val ] || SUFFIX="-$SELECT"
-HERE=$(cd "$(dirname "$0")" && pwd)
-
-# some_may_fail COMMAND…: go on where single clips could not be done (exit code 4).  They are named, and are missing from every figure;
-# the column `clips` of the tables counts the rest.
-some_may_fail() {
-    code=0
-    "$@" || code=$?
-    [ "$code" -eq 0 ] || [ "$code" -eq 4 ] || exit "$code"
-}
 
 # poses SET
 poses() {
@@ -70,15 +50,6 @@ pretrain() {
     shift 2
     aqa pretrain --name "$name" --dataset "$set" --protocol "$PROTOCOL" ${PRETRAIN_EPOCHS:+--epochs "$PRETRAIN_EPOCHS"} --resume auto \
         --set "settings.encoder_settings=$CTR_GCN" "$@"
-}
-
-# train NAME SET [OPTION…]: models, and their evaluation.
-train() {
-    name=$1 set=$2
-    shift 2
-    aqa finetune --name "$name$SUFFIX" --dataset "$set" --protocol "$PROTOCOL" --seeds "$SEEDS" --select "$SELECT" --epochs "$EPOCHS" \
-        --resume auto "$@"
-    aqa evaluate --model "$name$SUFFIX"
 }
 
 # The steps of the tables about scores ------------------------------------------------------------------------------------------------
@@ -119,11 +90,4 @@ both() {
 # from_scratch: options of a CTR-GCN without pretraining; an encoder brings its sizes along.
 from_scratch() {
     "$@" --init none --set "settings.encoder_settings=$CTR_GCN"
-}
-
-# compare FILE TITLE ROW…: the paper's figures beside ours (../compare.py says what a row is).
-compare() {
-    file=$1 title=$2
-    shift 2
-    python3 "$HERE/../compare.py" --title "$title" --suffix="$SUFFIX" --csv "$AQA_WORKSPACE/reproduce/2m-af/$file.csv" "$@"
 }
