@@ -37,13 +37,15 @@ class Shuffled:
         clips: what to draw from.
         size: clips per batch (N); the last batch of an epoch is smaller unless ``drop_last``.
         drop_last: leave out an epoch's incomplete last batch (contrastive losses compare within a batch).
+        least: leave out a last batch of fewer clips than this (batch norm cannot take one of a single clip).
         partner: chooses each clip's partner (another view, an exemplar), which comes as ``Batch.partner``.
     """
 
-    def __init__(self, clips: Clips, size: int, *, drop_last: bool = False, partner: Choose | None = None) -> None:
+    def __init__(self, clips: Clips, size: int, *, drop_last: bool = False, least: int = 1, partner: Choose | None = None) -> None:
         self.clips, self.partner = clips, partner
         self.size = min(size, len(clips))
-        self.steps = max(1, len(clips) // self.size if drop_last else -(-len(clips) // self.size))
+        whole, rest = divmod(len(clips), self.size)
+        self.steps = max(1, whole + (rest >= least and rest > 0 and not drop_last))
 
     def batch(self, seed: int, epoch: int, step: int) -> Batch:
         """Return a batch; see :class:`Stream`."""

@@ -30,7 +30,7 @@ from stages.engine.options import RunOptions
 from stages.engine.records import POSES, Records
 from stages.engine.seeding import seed_of
 from stages.engine.targets import with_target
-from stages.errors import ArtifactError, some
+from stages.errors import ArtifactError, UsageError, some
 from stages.finetune.config import STAGE, VERSION, FinetuneConfig
 from stages.finetune.fit import Job, fit
 from stages.finetune.methods.registry import method_class
@@ -196,6 +196,11 @@ class _Experiment:
         found = protocols.folds(self.data.manifest, protocol, config.split_seed, self.manifest.clips)
         found = protocols.per_value(self.manifest, found, config.per)
         found = [fold for fold in (_without_labels(fold, self.unlabelled) for fold in found) if fold.train and fold.test]
+        if self.cls.uses_unlabelled and not all(fold.unlabelled for fold in found):
+            raise UsageError(
+                f"There are no unlabelled clips for {config.method} to learn from.",
+                hint=f"a share of the labels, such as --protocol {protocol}/40-percent-labels/seed-0, or clips without a score",
+            )
         return [Part(fold, seed, self.folder / fold.name / f"{seed}.h5") for fold in found for seed in config.seeds]
 
     def _encoders(self, init: str | None) -> dict[str, PretrainedEncoder]:

@@ -58,4 +58,4 @@ def test_command__uses_unlabelled_clips_and_says_so(tmp_path: Path) -> None:
     assert evaluated.exit_code == 0, evaluated.output
     without = runner.invoke(app, ["finetune", "--method", "coreg", "--protocol", "2-fold", "--name", "x", *workspace])
     assert isinstance(without.exception, UsageError)
-    assert "There are no unlabelled clips to learn from." in str(without.exception)
+    assert "There are no unlabelled clips for coreg to learn from." in str(without.exception)

@@ -26,7 +26,7 @@ from stages.finetune.methods.pseudo_labels import PseudoLabels
 from stages.finetune.methods.registry import method_class
 from stages.finetune.methods.s4aqa import S4AQA, Hidden, masked_segments
 from stages.finetune.methods.s4l import S4L
-from stages.finetune.methods.semi_supervised import SemiSupervised, statistics_kept, unit
+from stages.finetune.methods.semi_supervised import SemiSupervised, deterministic, unit
 from stages.finetune.methods.vat import VAT
 from tests.small import write_feature_set
 
@@ -161,7 +161,7 @@ def test_vat__moves_by_its_length_in_a_direction_that_matters() -> None:
     torch.manual_seed(0)
     adversarial = method.adversarial_loss(data)
     assert all(torch.equal(value, before[name]) for name, value in method.state_dict().items()), "running statistics are kept"
-    with statistics_kept(method):
+    with deterministic(method):
         label = method._label(values, data)
         random = {"features": values["features"] + 2.5 * unit(torch.randn_like(values["features"]))}
         changed = torch.nn.functional.mse_loss(method._label(random, data), label)
@@ -202,10 +202,8 @@ def test_s4l__tells_views_apart() -> None:
     assert isinstance(method, S4L)
 
 
-def test_streams__need_unlabelled_clips_and_leave_no_batch_of_one() -> None:
+def test_streams__the_larger_kind_makes_the_epoch_and_no_batch_has_one_clip() -> None:
     method = build()
-    with pytest.raises(UsageError, match=r"There are no unlabelled clips to learn from\.\n  hint: a protocol with a share of the labels"):
-        method.streams({"train": clips(), "unlabelled": clips().chosen([])}, Phase(sets=("train", "unlabelled")), TrainingConfig())
     streams = method.streams(
         {"train": clips(5), "unlabelled": clips(13)}, Phase(sets=("train", "unlabelled")), TrainingConfig(batch_size=6)
     )
@@ -250,7 +248,7 @@ def test_command__half_of_the_labels(tmp_path: Path) -> None:
     assert (result.exit_code, "Spearman" in result.output) == (0, True), result.output
     everything = runner.invoke(app, ["finetune", "--method", "vat", "--protocol", "2-fold", *sizes, *workspace])
     assert isinstance(everything.exception, UsageError)
-    assert "There are no unlabelled clips to learn from." in str(everything.exception)
+    assert "There are no unlabelled clips for vat to learn from." in str(everything.exception)
 
 
 def test_command__clips_without_scores_are_unlabelled(tmp_path: Path) -> None:

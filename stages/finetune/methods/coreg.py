@@ -17,7 +17,6 @@ from pydantic import Field
 from stages.arrays import Array
 from stages.engine.method import MethodConfig
 from stages.engine.records import Records
-from stages.errors import UsageError
 from stages.finetune.methods import features, regressors
 
 
@@ -83,17 +82,8 @@ class COREG(features.FeatureTable):
     uses_unlabelled: ClassVar = True
 
     def fit(self, train: Records, target: Array, groups: Array, classes: int, seed: int) -> None:
-        """Fit; see :class:`stages.engine.method.Estimator`.
-
-        Raises:
-            UsageError: there are no unlabelled clips.
-        """
+        """Fit; see :class:`stages.engine.method.Estimator`."""
         regressors.scores_only(classes)
-        if not len(self.unlabelled):
-            raise UsageError(
-                "There are no unlabelled clips to learn from.",
-                hint="a protocol with a share of the labels, such as 5-fold/40-percent-labels/seed-0",
-            )
         table = self._standardised(train, fit=True)
         everything = np.concatenate([table, self._standardised(self.unlabelled)])
         known = list(range(len(table)))

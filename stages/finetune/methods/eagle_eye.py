@@ -10,6 +10,7 @@ drawn of pose artifacts, not taken from the pose estimator.
 
 from __future__ import annotations
 
+import math
 from typing import ClassVar, Literal
 
 import torch
@@ -92,9 +93,7 @@ class EagleEye(DrawnAssessor):
         self.standardise: Standardise | None = None
         self.appearance: AppearanceStream | None = None
         if with_features:
-            size = 1
-            for number in context.features[ROLE][1:]:
-                size *= number
+            size = math.prod(context.features[ROLE][1:])
             self.standardise = Standardise(size)
             self.appearance = AppearanceStream(size, settings.appearance_channels, settings.appearance_modules, settings.kernels)
         width = sum(stream.dimensions for stream in (self.pose, self.appearance) if stream is not None)

@@ -118,8 +118,7 @@ class Expert(SkeletonAssessor):
 
     def streams(self, sets: Sets, phase: Phase, training: TrainingConfig) -> dict[str, Stream]:
         """Return the batches; batch norm cannot take a last batch of one clip, which is then left out (another one in each epoch)."""
-        clips = sets["train"]
-        return {"train": Shuffled(clips, training.batch_size, drop_last=len(clips) % training.batch_size == 1)}
+        return {"train": Shuffled(sets["train"], training.batch_size, least=2)}
 
     def represent(self, batch: Batch) -> Tensor:
         """Return what the streams make of each clip, side by side, (N, D)."""

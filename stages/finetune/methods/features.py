@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -96,13 +96,10 @@ class MLPSettings(MethodConfig):
     loss: Literal["mse", "mae", "mse+mae"] = "mse"
 
 
-class FeaturesMLP(Assessor):
-    """A multi-layer perceptron on mean features, for scores, levels and actions."""
+class MeanFeaturePerceptron(Assessor):
+    """A multi-layer perceptron on a clip's mean feature, (N, outputs); its settings have ``features``, ``hidden`` and ``dropout``."""
 
-    SETTINGS: ClassVar[type[MethodConfig]] = MLPSettings
-    TRAINING: ClassVar = TrainingConfig(epochs=60, batch_size=16, optimiser="adamw", lr=1e-3, weight_decay=1e-2, schedule="cosine")
-
-    def __init__(self, settings: MLPSettings, context: Context) -> None:
+    def __init__(self, settings: Any, context: Context, outputs: int) -> None:
         super().__init__()
         self.settings, self.context = settings, context
         self.inputs = Inputs(features=feature_inputs(type(self), settings, context))
@@ -111,10 +108,10 @@ class FeaturesMLP(Assessor):
         layers: list[nn.Module] = []
         for before, after in pairwise(sizes):
             layers += [nn.Dropout(settings.dropout), nn.Linear(before, after), nn.ReLU()]
-        self.layers = nn.Sequential(*layers, nn.Dropout(settings.dropout), nn.Linear(sizes[-1], context.classes or 1))
+        self.layers = nn.Sequential(*layers, nn.Dropout(settings.dropout), nn.Linear(sizes[-1], outputs))
 
     @classmethod
-    def consumes(cls, settings: MLPSettings) -> tuple[str, ...]:
+    def consumes(cls, settings: Any) -> tuple[str, ...]:
         """Return that only features are taken."""
         return (ROLE,)
 
@@ -123,8 +120,18 @@ class FeaturesMLP(Assessor):
         self.standardise.measure(train.features[ROLE].mean().flatten(1))
 
     def forward(self, batch: Batch) -> Tensor:
-        """Return the score (N, 1), or the class scores (N, classes)."""
+        """Return the outputs."""
         return torch.as_tensor(self.layers(self.standardise(batch.features[ROLE].mean().flatten(1))))
+
+
+class FeaturesMLP(MeanFeaturePerceptron):
+    """The perceptron for scores (N, 1), levels and actions (N, classes)."""
+
+    SETTINGS: ClassVar[type[MethodConfig]] = MLPSettings
+    TRAINING: ClassVar = TrainingConfig(epochs=60, batch_size=16, optimiser="adamw", lr=1e-3, weight_decay=1e-2, schedule="cosine")
+
+    def __init__(self, settings: MLPSettings, context: Context) -> None:
+        super().__init__(settings, context, context.classes or 1)
 
     def step(self, batches: Mapping[str, Batch], phase: Phase) -> Step:
         """Return the regression or classification loss of one batch."""

@@ -18,7 +18,6 @@ from stages.engine.batch import Batch
 from stages.engine.method import Phase, Sets, Step
 from stages.engine.streams import Shuffled, Stream
 from stages.engine.training import TrainingConfig
-from stages.errors import UsageError
 from stages.finetune.methods.segments import SegmentAssessor
 
 
@@ -32,19 +31,9 @@ class SemiSupervised(SegmentAssessor):
         return (Phase(sets=("train", "unlabelled")),)
 
     def streams(self, sets: Sets, phase: Phase, training: TrainingConfig) -> dict[str, Stream]:
-        """Return both streams; the more numerous kind makes the epoch, the other one goes round.
-
-        Raises:
-            UsageError: there are no unlabelled clips.
-        """
-        if not len(sets.get("unlabelled", ())):
-            raise UsageError(
-                "There are no unlabelled clips to learn from.",
-                hint="a protocol with a share of the labels, such as 5-fold/40-percent-labels/seed-0",
-            )
+        """Return both streams; the more numerous kind makes the epoch, the other one goes round."""
         names = sorted(phase.sets, key=lambda name: -len(sets[name]))
-        # Batch norm cannot take a last batch of one clip.
-        return {name: Shuffled(sets[name], training.batch_size, drop_last=len(sets[name]) % training.batch_size == 1) for name in names}
+        return {name: Shuffled(sets[name], training.batch_size, least=2) for name in names}
 
     def step(self, batches: Mapping[str, Batch], phase: Phase) -> Step:
         """Return the loss of a labelled and an unlabelled batch."""
@@ -61,31 +50,18 @@ class SemiSupervised(SegmentAssessor):
 
 
 @contextmanager
-def statistics_kept(network: nn.Module) -> Iterator[None]:
-    """Let batch norms use the batch's statistics without adding them to their running ones."""
-    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm1d)]
-    before = [norm.track_running_stats for norm in norms]
-    for norm in norms:
-        norm.track_running_stats = False
+def deterministic(network: nn.Module) -> Iterator[None]:
+    """Drop nothing and leave running statistics alone, so that two passes of a batch differ by what they are given."""
+    kinds: list[tuple[type[nn.Module], str]] = [(nn.BatchNorm1d, "track_running_stats"), (nn.Dropout, "training")]
+    switched = [(module, name) for module in network.modules() for kind, name in kinds if isinstance(module, kind)]
+    before = [getattr(module, name) for module, name in switched]
+    for module, name in switched:
+        setattr(module, name, False)
     try:
         yield
     finally:
-        for norm, value in zip(norms, before, strict=True):
-            norm.track_running_stats = value
-
-
-@contextmanager
-def dropout_off(network: nn.Module) -> Iterator[None]:
-    """Let nothing be dropped, so that two passes differ by what they are given alone."""
-    layers = [module for module in network.modules() if isinstance(module, nn.Dropout)]
-    before = [layer.training for layer in layers]
-    for layer in layers:
-        layer.training = False
-    try:
-        yield
-    finally:
-        for layer, value in zip(layers, before, strict=True):
-            layer.training = value
+        for (module, name), value in zip(switched, before, strict=True):
+            setattr(module, name, value)
 
 
 def unit(values: Tensor) -> Tensor:

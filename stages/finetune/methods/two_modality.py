@@ -71,7 +71,7 @@ class TwoModality(SkeletonAssessor):
 
     def streams(self, sets: Sets, phase: Phase, training: TrainingConfig) -> dict[str, Stream]:
         """Return the batches; the batch norms of the fusion after FALCONS cannot take a last batch of one clip."""
-        return {"train": Shuffled(sets["train"], training.batch_size, drop_last=self.settings.fusion == "falcons")}
+        return {"train": Shuffled(sets["train"], training.batch_size, least=2 if self.settings.fusion == "falcons" else 1)}
 
     def forward(self, batch: Batch) -> fusions.Candidates:
         """Return the candidates' scores (N, K) and the logits of the choice."""

@@ -7,24 +7,21 @@ loss.  The prediction is the bin with the largest probability, as published, or 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import ClassVar, Literal
 
-import numpy as np
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
-from stages.engine.batch import Batch, Clips
-from stages.engine.inputs import FeatureInput, Inputs
-from stages.engine.method import Assessor, Context, MethodConfig, Phase, Step, feature_inputs
+from stages.engine.batch import Batch
+from stages.engine.inputs import FeatureInput
+from stages.engine.method import Context, MethodConfig, Phase, Step
 from stages.engine.targets import TargetConfig
 from stages.engine.training import TrainingConfig
 from stages.errors import UsageError
-from stages.finetune.methods.layers import Standardise
+from stages.finetune.methods.features import MeanFeaturePerceptron
 
-ROLE = "features"
 TOP = 100.0
 """Scores lie from 0 to here."""
 
@@ -34,6 +31,8 @@ class Settings(MethodConfig):
 
     features: FeatureInput = FeatureInput()
     hidden: tuple[int, ...] = (256, 128)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    """Before every layer."""
     bins: int = Field(101, ge=2)
     """At even distances from 0 to 100, the lowest and the highest training score."""
     sigma: float = Field(5.0, gt=0)
@@ -41,8 +40,8 @@ class Settings(MethodConfig):
     predict: Literal["argmax", "mean"] = "argmax"
 
 
-class USDL(Assessor):
-    """Mean feature → the logits of a distribution over scores."""
+class USDL(MeanFeaturePerceptron):
+    """Mean feature → the logits (N, bins) of a distribution over scores."""
 
     SETTINGS: ClassVar[type[MethodConfig]] = Settings
     TRAINING: ClassVar = TrainingConfig(epochs=100, batch_size=20, optimiser="adam", lr=1e-4, weight_decay=1e-5)
@@ -50,31 +49,10 @@ class USDL(Assessor):
     places: Tensor
 
     def __init__(self, settings: Settings, context: Context) -> None:
-        super().__init__()
         if context.classes:
             raise UsageError("USDL predicts scores only.", hint="--task score")
-        self.settings, self.context = settings, context
-        self.inputs = Inputs(features=feature_inputs(type(self), settings, context))
-        sizes = [int(np.prod(context.features[ROLE][1:])), *settings.hidden]
-        self.standardise = Standardise(sizes[0])
-        layers: list[nn.Module] = []
-        for before, after in pairwise(sizes):
-            layers += [nn.Linear(before, after), nn.ReLU()]
-        self.layers = nn.Sequential(*layers, nn.Linear(sizes[-1], settings.bins))
+        super().__init__(settings, context, settings.bins)
         self.register_buffer("places", torch.linspace(0, TOP, settings.bins), persistent=False)
-
-    @classmethod
-    def consumes(cls, settings: Settings) -> tuple[str, ...]:
-        """Return that only features are taken."""
-        return (ROLE,)
-
-    def measure(self, train: Clips) -> None:
-        """Take the mean and the deviation of the training clips' features."""
-        self.standardise.measure(train.features[ROLE].mean().flatten(1))
-
-    def forward(self, batch: Batch) -> Tensor:
-        """Return the logits (N, bins)."""
-        return torch.as_tensor(self.layers(self.standardise(batch.features[ROLE].mean().flatten(1))))
 
     def step(self, batches: Mapping[str, Batch], phase: Phase) -> Step:
         """Return the Kullback-Leibler divergence of one batch."""

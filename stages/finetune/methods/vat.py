@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from stages.engine.batch import Batch
 from stages.engine.method import MethodConfig, Step
 from stages.finetune.methods.segments import SegmentSettings
-from stages.finetune.methods.semi_supervised import SemiSupervised, dropout_off, statistics_kept, unit
+from stages.finetune.methods.semi_supervised import SemiSupervised, deterministic, unit
 
 
 class Settings(SegmentSettings):
@@ -47,7 +47,7 @@ class VAT(SemiSupervised):
     def adversarial_loss(self, batch: Batch) -> Tensor:
         """Return the mean squared change of the virtual label under the worst small perturbation."""
         values = self.values(batch)
-        with statistics_kept(self), dropout_off(self):
+        with deterministic(self):
             with torch.no_grad():
                 label = self._label(values, batch)
             direction = {role: unit(torch.randn_like(each)) for role, each in values.items()}
