@@ -153,7 +153,7 @@ def matched(runs: Sequence[Run]) -> Matched:
     kept = set(common)
     left_out = {run.name: tuple(clip for clip in run.table.clips.tolist() if clip not in kept) for run in runs}
     classes = in_order({name for run in runs for name in run.table.classes})
-    chosen = [replace(run, table=_renumbered(_chosen(run.table, common), classes)) for run in runs]
+    chosen = [replace(run, table=_renumbered(replace(run.table.of(common), extra={}), classes)) for run in runs]
     for other in chosen[1:]:
         _check_truth(chosen[0], other)
     return _aligned(chosen, left_out)
@@ -161,23 +161,6 @@ def matched(runs: Sequence[Run]) -> Matched:
 
 def _clips(run: Run) -> set[str]:
     return set(run.table.clips.tolist())
-
-
-def _chosen(table: Table, clips: Sequence[str]) -> Table:
-    place = {clip: number for number, clip in enumerate(table.clips.tolist())}
-    order = np.array([place[clip] for clip in clips])
-    return replace(
-        table,
-        clips=table.clips[order],
-        truth=table.truth[order],
-        predicted=table.predicted[:, order],
-        groups=table.groups[order],
-        clusters=table.clusters[order],
-        folds=table.folds[order],
-        means=None if table.means is None else table.means[order],
-        deviations=None if table.deviations is None else table.deviations[order],
-        extra={},
-    )
 
 
 def _renumbered(table: Table, classes: tuple[str, ...]) -> Table:

@@ -35,7 +35,7 @@ def fuse(names: Sequence[str], parts: Sequence[Collected], weights: Sequence[flo
     first = parts[0]
     for name, other in zip(names[1:], parts[1:], strict=True):
         _check_same(names[0], first, name, other)
-    tables = [_ordered(part.table, first.table.clips) for part in parts]
+    tables = [part.table.of(first.table.clips) for part in parts]
     predicted = _classes(tables, share) if first.table.classes else sum(s * t.predicted for s, t in zip(share, tables, strict=True))
     members = {name: [round(float(s), 6), part.facts["method"]] for name, part, s in zip(names, parts, share, strict=True)}
     facts: dict[str, Any] = {
@@ -61,25 +61,13 @@ def _shares(names: Sequence[str], weights: Sequence[float] | None) -> Array:
 def _check_same(name: str, one: Collected, other_name: str, other: Collected) -> None:
     differing = [key for key in _SAME if one.facts[key] != other.facts[key]]
     table, second = one.table, other.table
-    if not differing and (set(table.clips) != set(second.clips) or (_ordered(second, table.clips).folds != table.folds).any()):
+    if not differing and (set(table.clips) != set(second.clips) or (second.of(table.clips).folds != table.folds).any()):
         differing = ["the clips of each fold"]
     if differing:
         raise UsageError(
             f"'{name}' and '{other_name}' cannot be fused: they differ in {', '.join(differing)}.",
             hint="finetune both with the same --dataset, --protocol, --seeds, --where and --task",
         )
-
-
-def _ordered(table: Table, clips: Array) -> Table:
-    place = {clip: number for number, clip in enumerate(table.clips)}
-    order = np.array([place[clip] for clip in clips])
-    return replace(
-        table,
-        clips=table.clips[order],
-        folds=table.folds[order],
-        predicted=table.predicted[:, order],
-        extra={name: values[:, order] for name, values in table.extra.items()},
-    )
 
 
 def _classes(tables: Sequence[Table], share: Array) -> Array:

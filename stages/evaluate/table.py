@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -48,6 +48,26 @@ class Table:
 
     def __len__(self) -> int:
         return len(self.clips)
+
+    def take(self, order: Array) -> Table:
+        """Return the clips at these places, in this order."""
+        return replace(
+            self,
+            clips=self.clips[order],
+            truth=self.truth[order],
+            predicted=self.predicted[:, order],
+            groups=self.groups[order],
+            clusters=self.clusters[order],
+            folds=self.folds[order],
+            means=None if self.means is None else self.means[order],
+            deviations=None if self.deviations is None else self.deviations[order],
+            extra={name: values[:, order] for name, values in self.extra.items()},
+        )
+
+    def of(self, clips: Sequence[str] | Array) -> Table:
+        """Return the clips of these ids, in this order."""
+        place = {clip: number for number, clip in enumerate(self.clips.tolist())}
+        return self.take(np.array([place[str(clip)] for clip in clips]))
 
     @property
     def ensemble(self) -> Array:
