@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.batches import batches
 from benchmarks.command import command, memory
 from benchmarks.ctr_gcn import ctr_gcn
 from benchmarks.i3d import i3d
@@ -16,6 +17,7 @@ from benchmarks.timing import conditions
 SECTIONS: dict[str, Callable[[], None]] = {
     "ctr-gcn": ctr_gcn,
     "non-expert": non_expert,
+    "batches": batches,
     "i3d": i3d,
     "pose": pose,
     "command": command,

@@ -13,7 +13,7 @@ from torch import Tensor
 from benchmarks.timing import interleaved
 from stages.encoders.gru import coordinates
 from stages.encoders.recurrent import run
-from stages.encoders.spec import EncoderSpec
+from stages.encoders.spec import PoseSpec
 from stages.engine.batch import Batch
 from stages.engine.method import Phase
 from stages.pretrain.methods.non_expert import NonExpert, Settings
@@ -38,7 +38,7 @@ def method() -> NonExpert:
     """Return the method at the paper's sizes."""
     torch.manual_seed(0)
     settings = Settings()
-    return NonExpert(settings, EncoderSpec("gru", {}, "kinect-25", 3, PoseInput(**settings.input.model_dump() | {"skeleton": "kinect-25"})))
+    return NonExpert(settings, PoseSpec("gru", {}, "kinect-25", 3, PoseInput(**settings.input.model_dump() | {"skeleton": "kinect-25"})))
 
 
 def whole(network: NonExpert, data: Batch) -> None:

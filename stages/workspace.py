@@ -46,6 +46,11 @@ class Workspace:
         return self.root / "features"
 
     @property
+    def images(self) -> Path:
+        """Folders of body maps and other pictures, one per set."""
+        return self.root / "images"
+
+    @property
     def flow(self) -> Path:
         """Optical flow that is kept for several backbones: one folder per set, in it one per clip."""
         return self.root / "flow"
@@ -82,14 +87,19 @@ class Workspace:
 
     def pose_sets(self) -> list[str]:
         """Return the names of the pose sets: folders, and files that ``aqa merge`` made."""
-        if not self.poses.is_dir():
-            return []
-        return sorted({path.stem if path.suffix == ".h5" else path.name for path in self.poses.iterdir() if _visible(path)})
+        return _sets_in(self.poses)
 
     def pose_set(self, name: str) -> Path:
         """Return where the pose set ``name`` lies (the folder, or the merged file beside it)."""
-        folder, merged = self.poses / name, self.poses / f"{name}.h5"
-        return merged if merged.is_file() and not folder.is_dir() else folder
+        return _set_in(self.poses, name)
+
+    def image_sets(self) -> list[str]:
+        """Return the names of the sets of pictures: folders, and files that ``aqa merge`` made."""
+        return _sets_in(self.images)
+
+    def image_set(self, name: str) -> Path:
+        """Return where the set of pictures ``name`` lies (the folder, or the merged file beside it)."""
+        return _set_in(self.images, name)
 
     def feature_sets(self) -> list[str]:
         """Return the feature sets as ``set/backbone``: folders, and files that ``aqa merge`` made."""
@@ -166,6 +176,17 @@ def data_root(given: Path | None) -> Path | None:
         return given
     variable = os.environ.get(DATA_VARIABLE)
     return Path(variable) if variable else None
+
+
+def _sets_in(folder: Path) -> list[str]:
+    if not folder.is_dir():
+        return []
+    return sorted({path.stem if path.suffix == ".h5" else path.name for path in folder.iterdir() if _visible(path)})
+
+
+def _set_in(folder: Path, name: str) -> Path:
+    inside, merged = folder / name, folder / f"{name}.h5"
+    return merged if merged.is_file() and not inside.is_dir() else inside
 
 
 def _visible(path: Path) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,6 +23,7 @@ def command(
     against: Annotated[
         str | None, typer.Option("--against", metavar="NAME", help="Which of them the others are compared with; default: the first.")
     ] = None,
+    where: options.WhereOption = None,
     clip: Annotated[
         list[str] | None,
         typer.Option("--clip", metavar="ID", help="Show this clip; repeatable. Default: where they disagree most, best and worst."),
@@ -29,6 +31,16 @@ def command(
     poses: Annotated[
         str | None, typer.Option("--poses", "-i", help="Pose set, folder or merged file for the skeletons; default: the data set's.")
     ] = None,
+    videos: Annotated[
+        str | None,
+        typer.Option(
+            "--videos", metavar="FOLDER|NAME", help="The clips' videos, or a data set with videos: says how complex the cases' motion is."
+        ),
+    ] = None,
+    manifest: Annotated[
+        Path | None, typer.Option("--manifest", help="CSV of the clips, instead of the one beside the data set's artifacts.")
+    ] = None,
+    data_root: options.DataRootOption = None,
     output: options.OutputOption = None,
     workspace: options.WorkspaceOption = None,
     config: options.ConfigOption = None,
@@ -44,8 +56,9 @@ def command(
     from stages.compare.config import CompareConfig
     from stages.configuration import resolve
 
-    settings = resolve(CompareConfig, options.layers(config, assignments, {"against": against, "clips": clip})).config
-    comparison = stage.run(settings, options.run_options(workspace, dry_run=dry_run), evaluations, poses=poses, output=output)
+    settings = resolve(CompareConfig, options.layers(config, assignments, {"against": against, "where": where, "clips": clip})).config
+    run_options = options.run_options(workspace, data_root=data_root, dry_run=dry_run)
+    comparison = stage.run(settings, run_options, evaluations, poses=poses, videos=videos, manifest=manifest, output=output)
     if as_json:
         console.result(comparison.to_json(), as_json=True, text="")
         return
@@ -53,11 +66,11 @@ def command(
 
 
 def _show(comparison: Comparison, *, dry_run: bool) -> None:
-    from stages.compare.comparison import drawn_sentence, left_out_sentence
+    from stages.compare.comparison import clips_sentence, drawn_sentence, left_out_sentence
     from stages.compare.write import PAGE
 
     runs = comparison.runs
-    lines = [f"{len(runs)} runs on the {len(comparison.table)} clips that all of them have; differences are a run minus {runs[0].name}"]
+    lines = [f"{clips_sentence(comparison)}; differences are a run minus {runs[0].name}"]
     lines += [sentence for sentence in (left_out_sentence(comparison), drawn_sentence(comparison)) if sentence]
     lines += [f"NOTE: {run.name}: {stamp}" for run in runs for stamp in run.facts.get("stamps", ())]
     console.result(None, as_json=False, text="\n".join(lines))

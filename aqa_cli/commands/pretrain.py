@@ -25,6 +25,8 @@ def command(
     init: Annotated[Path | None, typer.Option("--init", metavar="ENCODER", help="Start from this encoder artifact.")] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the encoder; default: the method's.")] = None,
     poses: Annotated[list[Path] | None, typer.Option("--poses", "-i", help="Folder or merged file of poses; repeatable.")] = None,
+    features: Annotated[list[Path] | None, typer.Option("--features", help="Folder or merged file of features; repeatable.")] = None,
+    backbone: options.BackboneOption = None,
     output: options.OutputOption = None,
     workspace: options.WorkspaceOption = None,
     config: options.ConfigOption = None,
@@ -35,7 +37,8 @@ def command(
     dry_run: options.DryRunOption = False,
     shard: options.ShardOption = None,
 ) -> None:
-    """Learn an encoder from unlabelled motion."""
+    """Learn an encoder from unlabelled clips."""
+    from stages.engine.opening import Places
     from stages.pretrain.config import resolve_pretrain
     from stages.pretrain.stage import run
 
@@ -47,8 +50,10 @@ def command(
         "seed": seed,
         "training.epochs": epochs,
         "settings.input.skeleton": skeleton,
+        "settings.features.backbone": backbone,
     }
+    places = [*(Places(poses=path) for path in poses or ()), *(Places(features=path) for path in features or ())]
     run_options = options.run_options(workspace, device=device, resume=resume, overwrite=overwrite, dry_run=dry_run, shard=shard)
     resolved = resolve_pretrain(options.layers(config, assignments, flags))
-    target, summary = run(resolved.config, run_options, name=name, init=init, poses=poses or (), output=output)
+    target, summary = run(resolved.config, run_options, name=name, init=init, places=places, output=output)
     console.summary(summary, target)

@@ -41,3 +41,23 @@ compare() {
     shift 2
     python3 "$HERE/../compare.py" --title "$title" --suffix="$SUFFIX" --csv "$AQA_WORKSPACE/reproduce/${HERE##*/}/$file.csv" "$@"
 }
+
+# cell LABEL PAPER EVALUATION FIGURE: one more row of a table; EVALUATION is `-` where none is ours.
+ROWS=""
+cell() {
+    place=-
+    if [ "$3" != - ]; then place=$3:$4; fi
+    ROWS="$ROWS$1=$2=$place
+"
+}
+
+# table FILE TITLE: print the rows.
+table() {
+    file=$1 title=$2 blank=$IFS
+    IFS="
+"
+    # shellcheck disable=SC2086  # one word per line
+    set -- $ROWS
+    IFS=$blank
+    compare "$file" "$title" "$@"
+}

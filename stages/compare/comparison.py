@@ -10,6 +10,7 @@ from typing import Any
 from stages.compare import cases
 from stages.compare.cases import Case
 from stages.compare.config import CompareConfig
+from stages.compare.motion import Motions
 from stages.compare.paired import Figures, Found
 from stages.compare.poses import Strips
 from stages.compare.protocol import Aspect, Aspects
@@ -30,6 +31,7 @@ class Comparison:
         aspects: how the runs were made.
         cases: the clips that are shown.
         strips: the poses of those.
+        motions: how complex the motion of those is.
         config: how figures were computed.
         folder: where it was written; None where it was not.
     """
@@ -39,6 +41,7 @@ class Comparison:
     aspects: Aspects
     cases: Sequence[Case]
     strips: Strips
+    motions: Motions
     config: CompareConfig
     folder: Path | None = None
 
@@ -74,6 +77,7 @@ class Comparison:
             "reference": named[0],
             "runs": [_run(run, self.matched) for run in self.runs],
             "clips": len(self.table),
+            "where": list(self.config.where),
             "bootstrap": {
                 "unit": what,
                 "units": count,
@@ -89,7 +93,7 @@ class Comparison:
                 "protocol": _differing(self.aspects.protocol, named),
                 "settings": _differing(self.aspects.settings, named),
             },
-            "cases": [_case(case, self.runs) for case in self.cases],
+            "cases": [_case(case, self) for case in self.cases],
         }
 
     def rows(self) -> Iterator[dict[str, Any]]:
@@ -111,6 +115,12 @@ class Comparison:
                         **{key: apart.get(key.removeprefix("difference_")) for key in ("difference_low", "difference_high")},
                         **{key: apart.get(key) for key in ("other_side", "p")},
                     }
+
+
+def clips_sentence(comparison: Comparison) -> str:
+    """Return how many runs are compared on which clips."""
+    kept = f" and that meet {' and '.join(comparison.config.where)}" if comparison.config.where else ""
+    return f"{len(comparison.runs)} runs on the {len(comparison.table)} clips that all of them have{kept}"
 
 
 def drawn_sentence(comparison: Comparison) -> str:
@@ -147,10 +157,12 @@ def _differing(aspects: Sequence[Aspect], runs: Sequence[str]) -> dict[str, Mapp
     return {aspect.name: dict(zip(runs, aspect.values, strict=True)) for aspect in aspects if not aspect.same}
 
 
-def _case(case: Case, runs: Sequence[Run]) -> dict[str, Any]:
+def _case(case: Case, comparison: Comparison) -> dict[str, Any]:
+    runs = comparison.runs
     return {
         "clip": case.clip,
         "why": list(case.why),
+        "motion_complexity": comparison.motions.measured.get(case.clip),
         "truth": _truth(runs[0].table, case.number),
         "predicted": {run.name: _predicted(run.table, case.number) for run in runs},
     }

@@ -15,6 +15,8 @@ class CompareConfig(EvaluateConfig):
 
     against: str | None = None
     """The run that the others are compared with; None takes the first."""
+    where: tuple[str, ...] = ()
+    """Conditions ``COLUMN=VALUE[,VALUE]`` that select the clips that are compared."""
     clips: tuple[str, ...] = ()
     """Clips that are shown as cases; with none, those of ``disagreements``, and the best and the worst of the reference."""
     disagreements: int = Field(3, ge=0)

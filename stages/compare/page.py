@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from stages.compare import cases, charts
+from stages.compare import cases, charts, motion
 from stages.compare.cases import Case
-from stages.compare.comparison import Comparison, drawn_sentence, left_out_sentence
+from stages.compare.comparison import Comparison, clips_sentence, drawn_sentence, left_out_sentence
 from stages.compare.paired import SMALLER_IS_BETTER, Difference, Figure
 from stages.compare.protocol import Aspect
 from stages.errors import some
@@ -42,7 +42,7 @@ def context(comparison: Comparison) -> dict[str, Any]:
         "others": named[1:],
         "runs": named,
         "legend": charts.legend(runs),
-        "subtitle": f"{len(runs)} runs on the {len(comparison.table)} clips that all of them have, compared with {named[0]}",
+        "subtitle": f"{clips_sentence(comparison)}, compared with {named[0]}",
         "stamps": [f"{run.name}: {stamp}" for run in runs for stamp in run.facts.get("stamps", ())],
         "how": drawn_sentence(comparison),
         "left_out": left_out_sentence(comparison),
@@ -59,6 +59,8 @@ def context(comparison: Comparison) -> dict[str, Any]:
         "cases": [_case(comparison, case) for case in comparison.cases],
         "has_poses": bool(comparison.strips.drawn),
         "no_poses": comparison.strips.missing,
+        "motion": motion.SENTENCE if comparison.motions.measured else "",
+        "no_motion": comparison.motions.missing,
         "predictions": [(run.name, run.fingerprint) for run in runs],
         "without": [(name, some(clips)) for name, clips in comparison.matched.left_out.items() if clips],
     }
@@ -173,5 +175,6 @@ def _case(comparison: Comparison, case: Case) -> dict[str, Any]:
         "group": str(table.groups[case.number]) if comparison.found.per_class and not table.classes else "",
         "truth": cases.truth_of(table, case.number),
         "poses": comparison.strips.drawn.get(case.clip, []),
+        "motion": f"{found:.2f}" if (found := comparison.motions.measured.get(case.clip)) is not None else "",
         "rows": rows,
     }

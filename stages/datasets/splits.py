@@ -108,7 +108,8 @@ def keep_labels(fold: Fold, manifest: Manifest, percent: float, seed: int) -> Fo
         UsageError: the share is not between 0 and 100, or no training clip has a score or a label.
     """
     if not 0 < percent < 100:
-        raise UsageError(f"'{percent:g}-percent-labels' is no share: it must lie between 0 and 100.")
+        hint = "leave it out of the protocol's name to keep all labels"
+        raise UsageError(f"'{percent:g}-percent-labels' is no share: it must lie between 0 and 100.", hint=hint)
     rows = manifest.by_clip()
     classes: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in (rows[clip] for clip in fold.train):

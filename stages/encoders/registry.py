@@ -21,6 +21,7 @@ ENCODERS: Mapping[str, Entry] = {
         "stages.encoders.pose_c3d:PoseC3D", "3-D convolutions over heat maps of the joints (mmaction2)", "PoseC3D, CVPR 2022", "poses"
     ),
     "gru": Entry("stages.encoders.gru:GRUEncoder", "bidirectional GRU over coordinates", "non-expert and expert, two-stage", "poses"),
+    "posture": Entry("stages.encoders.posture:PostureEncoder", "canonical 3-D pose features of a picture", "U-VI, BMVC 2021", "images"),
 }
 
 

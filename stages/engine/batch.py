@@ -24,9 +24,15 @@ class Features:
     values: Tensor
     mask: Tensor
 
+    @property
+    def device(self) -> torch.device:
+        """Where indices must lie."""
+        return self.mask.device
+
     def take(self, index: Tensor) -> Features:
         """Return the clips at ``index``."""
-        return Features(self.values[index], self.mask[index])
+        # index_select copies a clip at a time, two to four times as fast as indexing does.
+        return Features(self.values.index_select(0, index), self.mask[index])
 
     def to(self, device: torch.device) -> Features:
         """Return the features on ``device``."""
@@ -37,6 +43,49 @@ class Features:
         own, real = self.values[:, 0], self.mask
         weight = real.to(own.dtype).view(*real.shape, *[1] * (own.ndim - 2))
         return (own * weight).sum(dim=1) / weight.sum(dim=1).clamp(min=1)
+
+
+@dataclass(frozen=True)
+class Images:
+    """Frames of N clips, one clip behind the other, as they lie in their artifacts.
+
+    Clips have different numbers of frames, and a network sees few of them at a time, so nothing is padded, and batches share the frames:
+    :meth:`frames` fetches those that are asked for.
+
+    Attributes:
+        values: (F, V, C, H, W) uint8, all frames of all clips that were prepared together, of V views.
+        first: (N,) where each clip's frames begin.
+        count: (N,) how many there are.
+    """
+
+    values: Tensor
+    first: Tensor
+    count: Tensor
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    @property
+    def device(self) -> torch.device:
+        """Where indices must lie."""
+        return self.first.device
+
+    def take(self, index: Tensor) -> Images:
+        """Return the clips at ``index``; the frames stay where they are."""
+        return Images(self.values, self.first[index], self.count[index])
+
+    def frames(self, numbers: Tensor, view: int | Tensor, device: torch.device) -> Tensor:
+        """Return frames in [0, 1] on ``device``, (N, K, C, H, W).
+
+        Args:
+            numbers: (N, K), each counted from its clip's first frame.
+            view: which view, of all or of each frame (N, K).
+            device: where to.
+        """
+        where = self.values.device
+        place = self.first[:, None].to(where) + numbers.to(where)
+        chosen = self.values[place, view.to(where) if isinstance(view, Tensor) else view]
+        return chosen.to(device).float() / 255
 
 
 @dataclass(frozen=True)
@@ -52,6 +101,9 @@ class Batch:
         features: by role.
         joints: (N, C, T, V, M), the poses before the last steps of their preparation; None where those are nothing.
         partner: a second batch of N clips, clip by clip the partner of this one (another view, an exemplar).
+        images: None for methods that take none.
+        annotations: what else is known of training clips, by column of the manifest (:mod:`stages.engine.annotations`): classes (N,) or
+            sentences (N, W), long.
     """
 
     ids: tuple[str, ...]
@@ -62,6 +114,8 @@ class Batch:
     features: Mapping[str, Features] = field(default_factory=dict)
     joints: Tensor | None = None
     partner: Batch | None = None
+    annotations: Mapping[str, Tensor] = field(default_factory=dict)
+    images: Images | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -74,7 +128,8 @@ class Batch:
         """Return the batch on ``device``."""
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         moved: dict[str, Any] = {name: value.to(device) for name, value in values.items() if isinstance(value, Tensor | Batch)}
-        return replace(self, **moved, features={role: features.to(device) for role, features in self.features.items()})
+        features = {role: features.to(device) for role, features in self.features.items()}
+        return replace(self, **moved, features=features, annotations={name: each.to(device) for name, each in self.annotations.items()})
 
 
 @dataclass(frozen=True)
@@ -92,6 +147,8 @@ class Clips:
     group: Tensor
     features: Mapping[str, Features] = field(default_factory=dict)
     joints: Tensor | None = None
+    annotations: Mapping[str, Tensor] = field(default_factory=dict)
+    images: Images | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -102,10 +159,49 @@ class Clips:
         target = None if self.target is None else self.target[index]
         ids = tuple(self.ids[i] for i in index.tolist())
         features = {role: features.take(index) for role, features in self.features.items()}
-        joints = None if self.joints is None else self.joints[index]
-        return Batch(ids, self.poses[index], self.mask[index], target, self.group[index], features, joints)
+        joints = None if self.joints is None else self.joints.index_select(0, index)
+        annotations = {name: values[index] for name, values in self.annotations.items()}
+        poses = self.poses.index_select(0, index)
+        images = None if self.images is None else self.images.take(index)
+        group = self.group[index]
+        return Batch(ids, poses, self.mask[index], target, group, features, joints, annotations=annotations, images=images)
 
     def chosen(self, indices: Sequence[int]) -> Clips:
         """Return the clips at ``indices``."""
         batch = self.take(indices)
-        return Clips(batch.ids, batch.poses, batch.mask, batch.target, batch.group, batch.features, batch.joints)
+        return Clips(**{each.name: getattr(batch, each.name) for each in fields(self)})
+
+
+def joined(parts: Sequence[Clips]) -> Clips:
+    """Return the clips of all parts, which one method's inputs prepared, one behind the other."""
+    if len(parts) == 1:
+        return parts[0]
+    first = parts[0]
+    targets = [part.target for part in parts if part.target is not None]
+    joints = [part.joints for part in parts if part.joints is not None]
+    return Clips(
+        ids=tuple(clip for part in parts for clip in part.ids),
+        poses=torch.cat([part.poses for part in parts]),
+        mask=torch.cat([part.mask for part in parts]),
+        target=torch.cat(targets) if targets else None,
+        group=torch.cat([part.group for part in parts]),
+        features={
+            role: Features(*(torch.cat([getattr(part.features[role], name) for part in parts]) for name in ("values", "mask")))
+            for role in first.features
+        },
+        joints=torch.cat(joints) if joints else None,
+        annotations={name: torch.cat([part.annotations[name] for part in parts]) for name in first.annotations},
+        images=_joined_images([part.images for part in parts if part.images is not None]),
+    )
+
+
+def _joined_images(parts: Sequence[Images]) -> Images | None:
+    if not parts:
+        return None
+    if all(part.values is parts[0].values for part in parts):
+        values, starts = parts[0].values, [0] * len(parts)
+    else:
+        values = torch.cat([part.values for part in parts])
+        starts = [sum(len(part.values) for part in parts[:number]) for number in range(len(parts))]
+    first = torch.cat([part.first + start for part, start in zip(parts, starts, strict=True)])
+    return Images(values, first, torch.cat([part.count for part in parts]))

@@ -11,9 +11,9 @@ from pydantic import Field
 
 from stages.arrays import Array
 from stages.configuration import Config
-from stages.engine.batch import Clips, Features
-from stages.engine.records import FeatureClip, Records
-from stages.errors import ArtifactError
+from stages.engine.batch import Clips, Features, Images
+from stages.engine.records import FeatureClip, ImageClip, Records
+from stages.errors import ArtifactError, UsageError
 from stages.skeletons import finish
 from stages.skeletons.input import PoseInput, channels_of, joints, layout_of, skeleton_of
 
@@ -28,6 +28,17 @@ class FeatureInput(Config):
     many as the longest training clip has."""
     views: tuple[str, ...] = ("original",)
     """Views to take, the clip itself first."""
+    copies: tuple[str, ...] = ()
+    """Views that are further training clips with their clip's score, such as ``flip``; each stands where the clip itself stands."""
+
+
+class ImageInput(Config):
+    """Which pictures a method takes."""
+
+    views: tuple[str, ...] = ("original",)
+    """Views to take, that of the clip's own camera first; none takes all there are."""
+    fps: float | None = Field(None, gt=0)
+    """Take frames at this rate, each the nearest in time; None takes all."""
 
 
 @dataclass(frozen=True)
@@ -37,19 +48,43 @@ class Inputs:
     Attributes:
         poses: how pose sequences become tensors; None for methods without, and for estimators that take the sequences themselves.
         features: the same of features, by role; ``segments`` is a number here.
+        images: the same of pictures; None for methods without.
     """
 
     poses: PoseInput | None = None
     features: Mapping[str, FeatureInput] = field(default_factory=dict)
+    images: ImageInput | None = None
 
     def key(self) -> str:
         """Return a text that is equal for equal inputs."""
-        return repr([self.poses, sorted(self.features.items())])
+        return repr([self.poses, sorted(self.features.items()), self.images])
+
+    def with_copies(self) -> list[Inputs]:
+        """Return what training clips are prepared by: this, and the same once for every copy.
+
+        Raises:
+            UsageError: several kinds of features have different numbers of copies.
+        """
+        counts = {role: len(each.copies) for role, each in self.features.items()}
+        if len(set(counts.values())) > 1:
+            told = " and ".join(f"{count} of {role}" for role, count in counts.items())
+            raise UsageError(f"All features must have as many copies, not {told}.", hint="--set settings.flow.copies=[…]")
+        copies = [
+            {role: each.model_copy(update={"views": (each.copies[number], *each.views[1:])}) for role, each in self.features.items()}
+            for number in range(next(iter(counts.values()), 0))
+        ]
+        return [self, *(Inputs(self.poses, features, self.images) for features in copies)]
 
 
 def skeletons_of(records: Records) -> set[str]:
     """Return the names of the layouts that occur."""
     return {record.poses.layout.name for record in records}
+
+
+def feature_size(records: Records, role: str, settings: FeatureInput) -> tuple[int, ...]:
+    """Return the sizes (S, D, …) of a kind of features, as the method whose training clips these are sees them."""
+    shapes = [record.features(role).values.shape[1:] for record in records]
+    return (settings.segments or max(shape[0] for shape in shapes), *shapes[0][1:])
 
 
 def to_clips(records: Records, inputs: Inputs, target: torch.Tensor | None = None, group: torch.Tensor | None = None) -> Clips:
@@ -70,7 +105,8 @@ def to_clips(records: Records, inputs: Inputs, target: torch.Tensor | None = Non
         for role, settings in inputs.features.items()
     }
     groups = torch.zeros(count, dtype=torch.long) if group is None else group
-    return Clips(tuple(record.clip for record in records), poses, mask, target, groups, features, before)
+    images = None if inputs.images is None else _images([record.images for record in records], inputs.images)
+    return Clips(tuple(record.clip for record in records), poses, mask, target, groups, features, before, images=images)
 
 
 def segments(clip: FeatureClip, settings: FeatureInput) -> tuple[Array, Array]:
@@ -86,6 +122,25 @@ def segments(clip: FeatureClip, settings: FeatureInput) -> tuple[Array, Array]:
 def _view(clip: FeatureClip, name: str) -> Array:
     # Whatever other people called their first view, it is the clip itself.
     return clip.values[0] if name == "original" else clip.view(name)
+
+
+def _images(clips: list[ImageClip], settings: ImageInput) -> Images:
+    """Return the pictures of all clips, one clip behind the other."""
+    parts = []
+    for clip in clips:
+        numbers = _at_rate(clip.timestamps, settings.fps)
+        parts.append(np.stack([clip.view(name)[numbers] for name in settings.views or clips[0].views], axis=1))
+    count = torch.tensor([len(part) for part in parts])
+    return Images(torch.from_numpy(np.concatenate(parts)), count.cumsum(0) - count, count)
+
+
+def _at_rate(timestamps: Array, fps: float | None) -> Array:
+    """Return the numbers of the frames that lie nearest to ``fps`` moments a second, each once."""
+    if fps is None:
+        return np.arange(len(timestamps))
+    span = float(timestamps[-1] - timestamps[0])
+    moments = timestamps[0] + np.arange(int(span * fps + 1e-6) + 1) / fps
+    return np.unique(np.abs(timestamps[None] - moments[:, None]).argmin(axis=1))
 
 
 def _joints(records: Records, settings: PoseInput) -> tuple[torch.Tensor, torch.Tensor]:

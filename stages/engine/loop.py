@@ -16,7 +16,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from stages.engine.batch import Batch
+from stages.engine.batch import Batch, Features, Images
 from stages.engine.checkpoint import Checkpoint
 from stages.engine.curves import Curves
 from stages.engine.method import Phase, Sets, TorchMethod
@@ -314,6 +314,10 @@ def _part(batch: Batch, number: int, count: int) -> Batch:
     low, high = len(batch) * number // count, len(batch) * (number + 1) // count
 
     def cut(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {name: cut(each) for name, each in value.items()}
+        if isinstance(value, Features | Images):
+            return value.take(torch.arange(low, high, device=value.device))
         return value[low:high] if isinstance(value, Tensor | tuple) else value
 
     partner = _part(batch.partner, number, count) if batch.partner is not None else None

@@ -16,7 +16,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -24,9 +24,10 @@ from torch import Tensor, nn
 
 from stages.arrays import Array
 from stages.configuration import Config
+from stages.engine.annotations import Kind
 from stages.engine.batch import Batch, Clips
 from stages.engine.inputs import FeatureInput, Inputs
-from stages.engine.records import Records
+from stages.engine.records import IMAGES, POSES, Records
 from stages.engine.streams import Shuffled, Stream
 from stages.engine.training import TrainingConfig
 
@@ -60,8 +61,8 @@ class Method(ABC):
 
     SETTINGS: ClassVar[type[MethodConfig]]
 
-    uses_encoder: ClassVar[bool] = False
-    """Whether the method is built around an encoder, which ``--init`` can bring."""
+    uses_encoder: ClassVar[Literal["", "poses", "features", "images"]] = ""
+    """What the encoder sees that the method is built around, and that ``--init`` can bring; empty without one."""
 
     uses_unlabelled: ClassVar[bool] = False
     """Whether the method also learns from training clips without targets."""
@@ -70,13 +71,18 @@ class Method(ABC):
 
     @classmethod
     def consumes(cls, settings: Any) -> tuple[str, ...]:
-        """Return the roles of the artifacts that the method takes: ``poses``, and names of settings that are a ``FeatureInput``."""
+        """Return the roles of the artifacts that the method takes: ``poses``, ``images``, names of settings that are a ``FeatureInput``."""
         return ("poses",)
+
+    @classmethod
+    def annotations(cls, settings: Any) -> Mapping[str, Kind]:
+        """Return the columns of the manifest that the method learns beside its target, and what each holds."""
+        return {}
 
 
 def wanted(cls: type[Method], settings: Any) -> dict[str, str | None]:
-    """Return role → name of the features (None for poses), as :func:`stages.engine.opening.open_clips` takes it."""
-    return {role: None if role == "poses" else _feature_input(settings, role).backbone for role in cls.consumes(settings)}
+    """Return role → name of the features (None for poses and pictures), as :func:`stages.engine.opening.open_clips` takes it."""
+    return {role: None if role in (POSES, IMAGES) else _feature_input(settings, role).backbone for role in cls.consumes(settings)}
 
 
 def feature_inputs(cls: type[Method], settings: Any, context: Context) -> dict[str, FeatureInput]:
@@ -84,7 +90,7 @@ def feature_inputs(cls: type[Method], settings: Any, context: Context) -> dict[s
     return {
         role: _feature_input(settings, role).model_copy(update={"segments": context.features[role][0]})
         for role in cls.consumes(settings)
-        if role != "poses"
+        if role not in (POSES, IMAGES)
     }
 
 
@@ -123,6 +129,8 @@ class TorchMethod(nn.Module, Method):
 class Pretext(TorchMethod):
     """A pretraining method; afterwards its encoder is kept."""
 
+    uses_encoder: ClassVar[Literal["", "poses", "features", "images"]] = "poses"
+
     encoder: nn.Module
 
     continues: ClassVar[bool] = False
@@ -143,6 +151,10 @@ class Assessor(TorchMethod):
     def represent(self, batch: Batch) -> Tensor | None:
         """Return what the method regresses on, (N, D), for pictures; None where there is no such thing."""
         return None
+
+    def annotate(self, batch: Batch) -> Mapping[str, Tensor]:
+        """Return what the method says of columns that it learned (:meth:`annotations`): classes (N,) or sentences (N, W)."""
+        return {}
 
     @abstractmethod
     def predict(self, batch: Batch, reference: Batch | None = None) -> Mapping[str, Tensor]:
@@ -183,6 +195,7 @@ class Context:
         classes: of levels and actions; 0 for scores.
         groups: actions (or whatever tells clips apart) that the targets know.
         features: role → sizes (S, D, …) of a clip's features.
+        annotations: column of the manifest → the classes, or the vocabulary, that training clips have in it.
     """
 
     skeleton: str = ""
@@ -191,18 +204,21 @@ class Context:
     classes: int = 0
     groups: int = 1
     features: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    annotations: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the context as a model artifact stores it."""
         stored = {"skeleton": self.skeleton, "channels": self.channels, "people": self.people, "classes": self.classes}
         sizes = {"features": {role: list(size) for role, size in self.features.items()}} if self.features else {}
-        return {**stored, "groups": self.groups, **sizes}
+        names = {"annotations": {column: list(each) for column, each in self.annotations.items()}} if self.annotations else {}
+        return {**stored, "groups": self.groups, **sizes, **names}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Context:
         """Undo :meth:`to_json`."""
         sizes = {role: tuple(size) for role, size in document.get("features", {}).items()}
-        return cls(**{**document, "features": sizes})
+        names = {column: tuple(each) for column, each in document.get("annotations", {}).items()}
+        return cls(**{**document, "features": sizes, "annotations": names})
 
 
 def as_numpy(values: Tensor) -> Array:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from stages.artifacts.collection import Collection
 from stages.datasets import manifest as manifests
 from stages.engine.options import RunOptions
-from stages.engine.records import MAKERS, POSES, ClipSet
+from stages.engine.records import IMAGES, MAKERS, POSES, ClipSet
 from stages.errors import UsageError
 from stages.workspace import Workspace, folded, only_one
 
@@ -24,12 +25,14 @@ class Places:
     Attributes:
         poses: a folder or merged file of poses.
         features: a folder or merged file of features, for the role ``features``.
+        images: a folder or merged file of pictures.
         manifest: the rows to use, instead of those beside the artifacts.
     """
 
     poses: Path | None = None
     features: Path | None = None
     manifest: Path | None = None
+    images: Path | None = None
 
 
 def open_clips(dataset: str | None, wanted: Mapping[str, str | None], options: RunOptions, places: Places | None = None) -> ClipSet:
@@ -49,23 +52,56 @@ def open_clips(dataset: str | None, wanted: Mapping[str, str | None], options: R
     collections: dict[str, Collection] = {}
     name = dataset and _spelled(dataset, options.workspace)
     for role, backbone in wanted.items():
-        given = places.poses if role == POSES else places.features if role == FEATURES else None
-        path = given or (_poses(name, options.workspace) if role == POSES else _features(name, backbone, options.workspace))
-        collections[role] = Collection(path, POSES if role == POSES else FEATURES)
-        name = name or (path.stem if role == POSES or given else path.parent.name)
+        given = {POSES: places.poses, FEATURES: places.features, IMAGES: places.images}.get(role)
+        path = given or _found(role, name, backbone, options.workspace)
+        collections[role] = Collection(path, role if role in (POSES, IMAGES) else FEATURES)
+        name = name or (path.stem if role in (POSES, IMAGES) or given else path.parent.name)
     assert name is not None
     return ClipSet(name, collections, manifests.read(places.manifest) if places.manifest else None)
 
 
 def _spelled(typed: str, workspace: Workspace) -> str:
     """Return a set's name for any spelling with or without hyphens, underscores and capitals."""
-    there = [*workspace.pose_sets(), *(name.partition("/")[0] for name in workspace.feature_sets())]
+    there = [*workspace.pose_sets(), *workspace.image_sets(), *(name.partition("/")[0] for name in workspace.feature_sets())]
     return typed if typed in there else next((name for name in there if folded(name) == folded(typed)), typed)
 
 
 def backbone_of(collection: Collection) -> str:
     """Return the name of features in their set."""
     return collection.path.stem if collection.merged else collection.path.name
+
+
+def with_feature_names(settings: Mapping[str, Any], sets: Sequence[ClipSet]) -> dict[str, Any]:
+    """Return a method's settings with the names of the features that were found, so that whoever comes later finds the same.
+
+    Raises:
+        UsageError: the sets' features have different names.
+    """
+    found = dict(settings)
+    for role in [role for role in sets[0].collections if role not in (POSES, IMAGES)]:
+        names = {data.name: backbone_of(data.collections[role]) for data in sets}
+        if len(set(names.values())) > 1:
+            told = ", ".join(f"{name} of {backbone}" for name, backbone in names.items())
+            raise UsageError(f"The sets have {role} by different backbones: {told}.", hint="--backbone NAME")
+        found[role] = {**settings[role], "backbone": names[sets[0].name]}
+    return found
+
+
+def _found(role: str, name: str | None, backbone: str | None, workspace: Workspace) -> Path:
+    """Return where the workspace has the artifacts of a role."""
+    if role == IMAGES:
+        return _images(name, workspace)
+    return _poses(name, workspace) if role == POSES else _features(name, backbone, workspace)
+
+
+def _images(name: str | None, workspace: Workspace) -> Path:
+    path = workspace.image_set(name or only_one("set of pictures", workspace.image_sets(), "--dataset NAME", MAKERS[IMAGES]))
+    if not path.exists():
+        known = ", ".join(workspace.image_sets()) or "none"
+        raise UsageError(
+            f"There are no pictures of '{name}' in {workspace.root} (there: {known}).", hint=f"aqa extract-maps --poses {name}"
+        )
+    return path
 
 
 def _poses(name: str | None, workspace: Workspace) -> Path:

@@ -24,10 +24,13 @@ from stages.skeletons import poses as pose_io
 from stages.skeletons.poses import PoseSequence
 
 POSES = "poses"
-"""The role of poses; every other role is one of features."""
+"""The role of poses."""
+IMAGES = "images"
+"""The role of pictures; every role but these two is one of features."""
 MAKERS = {
     "poses": "aqa extract-pose VIDEOS, or aqa import-poses --dataset NAME --data-root DIR",
     "features": "aqa extract-features VIDEOS, aqa extract-kinematics (of poses), or aqa import-features FILES",
+    "images": "aqa extract-maps (of poses), or aqa extract-maps VIDEOS",
 }
 """Kind of artifact → what makes it."""
 
@@ -61,11 +64,40 @@ class FeatureClip:
 
 
 @dataclass(frozen=True)
+class ImageClip:
+    """Pictures of one clip.
+
+    Attributes:
+        clip: the clip's id.
+        values: (V, T, C, H, W) uint8.
+        views: the names of the views; the first is that of the clip's own camera.
+        timestamps: (T,) seconds.
+    """
+
+    clip: str
+    values: Array
+    views: tuple[str, ...]
+    timestamps: Array
+
+    def view(self, name: str) -> Array:
+        """Return the pictures (T, C, H, W) of one view.
+
+        Raises:
+            ArtifactError: the clip has no such view.
+        """
+        if name not in self.views:
+            raise ArtifactError(
+                f"{self.clip} has no view '{name}'; it has {', '.join(self.views)}.", hint="aqa extract-maps --set cameras=[…]"
+            )
+        return np.asarray(self.values[self.views.index(name)])
+
+
+@dataclass(frozen=True)
 class Record:
     """One clip: its manifest row and what was made of its video, by role."""
 
     row: Row
-    artifacts: Mapping[str, PoseSequence | FeatureClip]
+    artifacts: Mapping[str, PoseSequence | FeatureClip | ImageClip]
 
     @property
     def clip(self) -> str:
@@ -78,6 +110,13 @@ class Record:
         poses = self.artifacts[POSES]
         assert isinstance(poses, PoseSequence)
         return poses
+
+    @property
+    def images(self) -> ImageClip:
+        """The pictures; only there for methods that consume them."""
+        images = self.artifacts[IMAGES]
+        assert isinstance(images, ImageClip)
+        return images
 
     def features(self, role: str = "features") -> FeatureClip:
         """Return the features of a role that the method consumes."""
@@ -107,7 +146,7 @@ class ClipSet:
         self._cache: dict[str, Record] = {}
         self._fingerprints: dict[tuple[str, str], str] = {}
         self._lineage: dict[tuple[str, str], Any] = {}
-        self._first: dict[str, FeatureClip] = {}
+        self._first: dict[str, tuple[str, tuple[int, ...]]] = {}
 
     def absent(self) -> dict[str, list[str]]:
         """Return the clips of the manifest that lack an artifact, by role."""
@@ -151,28 +190,40 @@ class ClipSet:
             for role in self.collections
         ]
 
-    def _read(self, role: str, clip: str) -> PoseSequence | FeatureClip:
+    def _read(self, role: str, clip: str) -> PoseSequence | FeatureClip | ImageClip:
         artifact = self.collections[role].read(clip)
         self._fingerprints[role, clip] = artifact.header.fingerprint
         self._lineage[role, clip] = artifact.documents["provenance"]
         if role == POSES:
             return pose_io.from_artifact(artifact, f"{self.name}:{clip}")
-        found = _features(artifact, clip)
-        first = self._first.setdefault(role, found)
-        if first.values.shape[2:] != found.values.shape[2:]:
-            one, other = (" × ".join(map(str, each.values.shape[2:])) for each in (first, found))
-            path = self.collections[role].path
+        if role == IMAGES:
+            pictures = _images(artifact, clip)
+            self._check_sizes(role, clip, pictures.values.shape[2:], "pictures")
+            return pictures
+        features = _features(artifact, clip)
+        self._check_sizes(role, clip, features.values.shape[2:], "features")
+        return features
+
+    def _check_sizes(self, role: str, clip: str, sizes: tuple[int, ...], what: str) -> None:
+        """Check that a clip's numbers are as many as those of the clips before; features' segments and pictures' frames may differ."""
+        first, expected = self._first.setdefault(role, (clip, sizes))
+        if sizes != expected:
+            one, other = (" × ".join(map(str, each)) for each in (expected, sizes))
             raise ArtifactError(
-                f"The clips of {path} have features of different dimensions: {first.clip} has {one}, {clip} has {other}.",
-                hint="one set must come from one network",
+                f"The clips of {self.collections[role].path} have {what} of different dimensions: {first} has {one}, {clip} has {other}.",
+                hint="one set must be made in one way",
             )
-        return found
 
 
 def _features(artifact: Artifact, clip: str) -> FeatureClip:
     values = artifact.arrays["features"].astype(np.float32)
     named = tuple(str(view["name"]) for view in artifact.documents["sampling"].get("views", ()))
     return FeatureClip(clip, values, named or tuple(f"view-{number}" for number in range(len(values))))
+
+
+def _images(artifact: Artifact, clip: str) -> ImageClip:
+    views = tuple(str(view["name"]) for view in artifact.documents["clip"]["views"])
+    return ImageClip(clip, artifact.arrays["images"], views, artifact.arrays["timestamps"])
 
 
 def _beside(name: str, collections: Mapping[str, Collection]) -> Manifest:

@@ -15,6 +15,7 @@ from stages.arrays import Array
 from stages.artifacts import store
 from stages.artifacts.provenance import of_inputs
 from stages.configuration import Layer, differing_keys, resolve
+from stages.datasets.manifest import Row
 from stages.datasets.splits import group_of
 from stages.engine import device as devices
 from stages.engine.method import wanted
@@ -30,6 +31,10 @@ from stages.finetune.model import Model
 from stages.finetune.stage import INDEX
 from stages.workspace import folded, only_one
 
+PICTURED = 2000
+"""Of more clips, as many at even distances in their order are represented: more points tell nothing more."""
+TESTED, WITHHELD = "its test clips", "the training clips whose labels it did not see"
+"""Clips that are represented, in words."""
 SCORE = "score."
 """Before the names of the classes whose scores lie among a table's extras."""
 
@@ -43,14 +48,15 @@ class Collected:
         facts: what must be known to read the figures: data set, protocol, selection, stamps.
         inputs: provenance of the models and the poses.
         curves: how the models were trained; empty where nothing was trained in epochs.
-        representation: what the first model's encoder makes of its test clips; None for methods without one.
+        representations: what the first model makes of its test clips, and of the training clips whose labels its protocol withheld; empty
+            for methods that represent nothing.
     """
 
     table: Table
     facts: Mapping[str, Any]
     inputs: Sequence[Mapping[str, Any]]
     curves: Curves = field(default_factory=dict)
-    representation: Representation | None = None
+    representations: Sequence[Representation] = ()
 
 
 @dataclass(frozen=True)
@@ -104,21 +110,21 @@ def collect(name: str, index: Mapping[str, Any], options: RunOptions, places: Pl
     device = devices.choose(options.device)
     members: list[_Member] = []
     rows: dict[str, dict[str, Any]] = {}
-    representation: Representation | None = None
+    representations: list[Representation] = []
     with options.progress.task(f"evaluating {name}", len(entries)) as task:
         for entry in entries:
             model = Model.read(folder / entry["file"])
             records = _tested(model, data, name)
             _add(rows, model, records, entry, device)
-            if not members and (values := model.represent(records, device)) is not None:
-                representation = Representation(entry["id"], tuple(record.clip for record in records), values)
+            if not members:
+                representations = _represented(model, entry["id"], data, device)
             members.append(_Member(entry["id"], model.fingerprint, model.target, model.documents))
             task.advance(1, entry["id"])
     _check_same_settings(name, members)
     seeds = tuple(dict.fromkeys(str(entry["seed"]) for entry in entries))
     table = _table(rows, seeds, members[0].target)
     lineage = of_inputs("models", ((member.id, member.fingerprint, member.documents["provenance"]) for member in members))
-    return Collected(table, _facts(index, members, seeds, table), [lineage, *data.lineage(sorted(rows))], _curves(members), representation)
+    return Collected(table, _facts(index, members, seeds, table), [lineage, *data.lineage(sorted(rows))], _curves(members), representations)
 
 
 def _read_index(path: Path) -> dict[str, Any]:
@@ -180,14 +186,47 @@ def _add(rows: dict[str, dict[str, Any]], model: Model, records: list[Record], e
         rows[record.clip]["predicted"][seed] = target.classes[int(value)] if target.classes else float(value)
         for name, values in extra.items():
             rows[record.clip]["extra"].setdefault(name, {})[seed] = float(values[number])
+    for column, (kind, texts) in model.annotate(records, device).items():
+        for record, text in zip(records, texts, strict=True):
+            rows[record.clip]["said"].setdefault(column, {})[seed] = text
+            if kind == "class":
+                rows[record.clip]["known"][column] = record.row.text(column)
+
+
+def _represented(model: Model, name: str, data: ClipSet, device: torch.device) -> list[Representation]:
+    """Return what a model makes of its test clips, and of the clips whose labels its protocol withheld."""
+    withheld = model.documents["data"].get("unlabelled", ())
+    found = []
+    for of, clips in ((TESTED, model.documents["data"]["test"]), (WITHHELD, _scored(withheld, model, data))):
+        shown = [clips[number] for number in np.linspace(0, len(clips) - 1, min(len(clips), PICTURED)).round().astype(int)]
+        records = data.load(shown)
+        if not records:
+            continue
+        if (values := model.represent(records, device)) is None:
+            break
+        truth = tuple(_truth(record.row, model.target) for record in records)
+        found.append(Representation(name, of, tuple(shown), values, truth, len(clips) - len(shown)))
+    return found
+
+
+def _scored(clips: Sequence[str], model: Model, data: ClipSet) -> list[str]:
+    """Return those of the clips that are here and have a target: to be learned from without a label, a clip needs none."""
+    rows = data.manifest.by_clip()
+    absent = {clip for lacking in data.absent().values() for clip in lacking}
+    return [clip for clip in clips if clip in rows and clip not in absent and has_target(rows[clip], model.target.config)]
+
+
+def _truth(row: Row, target: Target) -> float | str:
+    column = target.config.resolved_column
+    return row.text(column) if target.classes else row.number(column)
 
 
 def _describe(record: Record, target: Target, fold: str) -> dict[str, Any]:
-    row, column, group = record.row, target.config.resolved_column, group_name(record.row, target.config)
+    row, group = record.row, group_name(record.row, target.config)
     known = group in target.groups
     number = target.groups.index(group) if known else 0
     return {
-        "truth": row.text(column) if target.classes else row.number(column),
+        "truth": _truth(row, target),
         "group": ONE_GROUP if target.classes else group,
         "cluster": group_of(row),
         "fold": fold,
@@ -195,6 +234,8 @@ def _describe(record: Record, target: Target, fold: str) -> dict[str, Any]:
         "deviation": float(target.deviations[number]) if known else np.nan,
         "predicted": {},
         "extra": {},
+        "said": {},
+        "known": {},
     }
 
 
@@ -224,7 +265,13 @@ def _table(rows: Mapping[str, Mapping[str, Any]], seeds: tuple[str, ...], target
         means=means if normalised else None,
         deviations=column("deviation") if normalised else None,
         extra=_extras(rows, seeds),
+        said={name: np.array([[row["said"][name][seed] for row in rows.values()] for seed in seeds]) for name in _columns(rows, "said")},
+        known={name: np.array([row["known"][name] for row in rows.values()]) for name in _columns(rows, "known")},
     )
+
+
+def _columns(rows: Mapping[str, Mapping[str, Any]], key: str) -> list[str]:
+    return list(next(iter(rows.values()))[key])
 
 
 def _extras(rows: Mapping[str, Mapping[str, Any]], seeds: tuple[str, ...]) -> dict[str, Array]:

@@ -17,17 +17,23 @@ Curves = Mapping[str, Sequence[Sequence[float]]]
 
 @dataclass(frozen=True)
 class Representation:
-    """What one model's encoder makes of the clips that it is tested on.
+    """What one model makes of some clips.
 
     Attributes:
         model: the model's id.
+        of: which clips these are, in words.
         clips: (N,) ids.
         values: (N, D).
+        truth: (N,) true scores, or names of levels and actions.
+        left_out: how many more such clips there are, where they are too many for a picture.
     """
 
     model: str
+    of: str
     clips: tuple[str, ...]
     values: Array
+    truth: tuple[float | str, ...]
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class Evaluation:
         provenance: of the evaluation.
         folder: where it was written; None where it was not.
         curves: how the models were trained; empty where nothing was trained in epochs.
-        representation: of the first model's test clips; None where it has none.
+        representations: of the first model's test clips, and of the clips whose labels its protocol withheld; empty where it has none.
     """
 
     name: str
@@ -52,7 +58,7 @@ class Evaluation:
     provenance: Mapping[str, Any]
     folder: Path | None = None
     curves: Curves = field(default_factory=dict)
-    representation: Representation | None = None
+    representations: Sequence[Representation] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``metrics.json``."""

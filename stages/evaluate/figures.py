@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from stages.arrays import Array
+from stages.evaluate import annotations as annotated
 from stages.evaluate import metrics, streams
+from stages.evaluate.annotations import Named
 from stages.evaluate.config import EvaluateConfig
 from stages.evaluate.names import BASELINES, ENSEMBLE, TITLES
 from stages.evaluate.statistics import Estimate, Figure, estimates
@@ -34,6 +36,7 @@ class Figures:
         range_given: whether that range was given, and not taken from the evaluated truth.
         notes: what must be said beside the figures: parts left out of a mean, figures that are not defined.
         streams: of a model that picks one of several streams; None for others.
+        named: of a model that names classes beside the target: column of the manifest → how often it is right.
     """
 
     overall: Mapping[str, Estimate]
@@ -45,6 +48,7 @@ class Figures:
     range_given: bool = False
     notes: tuple[str, ...] = ()
     streams: Streams | None = None
+    named: Mapping[str, Named] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``metrics.json``."""
@@ -55,6 +59,7 @@ class Figures:
             "score_range": list(self.score_range) if self.score_range else None,
             "notes": list(self.notes),
             **({"streams": self.streams.to_json()} if self.streams else {}),
+            **({"named": {column: each.to_json() for column, each in self.named.items()}} if self.named else {}),
         }
 
 
@@ -88,6 +93,8 @@ def compute(table: Table, config: EvaluateConfig) -> Figures:
     undefined = [name for name, estimate in overall.items() if not np.isfinite(estimate.value)]
     if undefined:
         notes.append(f"not defined, because truth or predictions are constant or the clips too few: {', '.join(undefined)}")
+    named = _named(table, config)
+    notes += [each.sentence(column) for column, each in named.items()]
     return Figures(
         overall=overall,
         per_class=per_class,
@@ -98,6 +105,7 @@ def compute(table: Table, config: EvaluateConfig) -> Figures:
         range_given=config.range is not None,
         notes=tuple(notes),
         streams=_streams(table, config),
+        named=named,
     )
 
 
@@ -114,6 +122,14 @@ def _streams(table: Table, config: EvaluateConfig) -> Streams | None:
         right=_estimates(table, share, config, predicted=streams.right(table))["share"],
         chance=_estimates(table, share, config, predicted=streams.best_always(table))["share"],
     )
+
+
+def _named(table: Table, config: EvaluateConfig) -> dict[str, Named]:
+    found, share = {}, {"share": streams.share_of_draws}
+    for column, members in annotated.columns_of(table).items():
+        accuracy = _estimates(table, share, config, predicted=annotated.right(table, column), members=members)["share"]
+        found[column] = Named(accuracy, len(members), annotated.commonest(table, column, members))
+    return found
 
 
 def _of_members(table: Table, low: float, high: float, members: Array) -> dict[str, Figure]:

@@ -59,6 +59,8 @@ def predictions(path: Path) -> Predictions:
         means=None if means is None else np.array(means),
         deviations=None if deviations is None else np.array(deviations),
         extra={name.removeprefix(_EXTRA): values.T for name, values in artifact.arrays.items() if name.startswith(_EXTRA)},
+        said={name: np.array(texts).T for name, texts in samples.get("said", {}).items()},
+        known={name: np.array(texts) for name, texts in samples.get("known", {}).items()},
     )
     return Predictions(table, facts, artifact.documents["provenance"], artifact.header.fingerprint)
 

@@ -52,7 +52,7 @@ def run(
         provenance=provenance(STAGE, VERSION, document, found.inputs),
         folder=None if options.dry_run else output or options.workspace.evaluations / name,
         curves=found.curves,
-        representation=found.representation,
+        representations=found.representations,
     )
     if evaluation.folder is not None:
         write.predictions(evaluation)

@@ -30,6 +30,8 @@ class Table:
         means, deviations: (N,) mean and deviation of the scores of each clip's class, for class-normalised figures.
         normalised_by: whose means and deviations those are.
         extra: what else the models say of each clip, by name, each (seeds, N).
+        said: what they say in words of columns of the manifest that they learned, (seeds, N) texts each.
+        known: what the manifest says in those of the columns that hold classes, (N,) texts each; "" where it says nothing.
     """
 
     clips: Array
@@ -45,6 +47,8 @@ class Table:
     deviations: Array | None = None
     normalised_by: str = "the training clips"
     extra: Mapping[str, Array] = field(default_factory=dict)
+    said: Mapping[str, Array] = field(default_factory=dict)
+    known: Mapping[str, Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -62,6 +66,8 @@ class Table:
             means=None if self.means is None else self.means[order],
             deviations=None if self.deviations is None else self.deviations[order],
             extra={name: values[:, order] for name, values in self.extra.items()},
+            said={name: values[:, order] for name, values in self.said.items()},
+            known={name: values[order] for name, values in self.known.items()},
         )
 
     def of(self, clips: Sequence[str] | Array) -> Table:

@@ -30,6 +30,8 @@ def predictions(evaluation: Evaluation) -> None:
         "means": None if table.means is None else table.means.tolist(),
         "deviations": None if table.deviations is None else table.deviations.tolist(),
         "facts": dict(evaluation.facts),
+        **({"said": {name: values.T.tolist() for name, values in table.said.items()}} if table.said else {}),
+        **({"known": {name: values.tolist() for name, values in table.known.items()}} if table.known else {}),
     }
     documents = {"samples": samples, "config": document, "provenance": dict(evaluation.provenance)}
     arrays = {"predicted": table.predicted.T, "truth": table.truth} | {f"extra/{name}": values.T for name, values in table.extra.items()}

@@ -12,10 +12,11 @@ import torch
 from stages.artifacts import tree
 from stages.datasets import splits
 from stages.datasets.splits import Fold
-from stages.encoders.spec import EncoderSpec, PretrainedEncoder, spec_for
+from stages.encoders.spec import EncoderSpec, PoseSpec, PretrainedEncoder, SegmentSpec, fresh_spec
 from stages.engine import loop
-from stages.engine.batch import Batch, Clips
-from stages.engine.inputs import Inputs, skeletons_of
+from stages.engine.annotations import encode, names_of
+from stages.engine.batch import Batch, Clips, joined
+from stages.engine.inputs import Inputs, feature_size, skeletons_of
 from stages.engine.method import Assessor, Context, Estimator, Method
 from stages.engine.records import POSES, Record, Records
 from stages.engine.seeding import seed_of
@@ -79,41 +80,40 @@ def fit(job: Job) -> Made:
 def context_of(cls: type[Method], settings: Any, records: list[Record], target: Target, spec: EncoderSpec | None) -> Context:
     """Return what a method is built for, given its training clips."""
     sizes = {}
+    poses = spec if isinstance(spec, PoseSpec) else None
     skeleton, channels, people = "", 0, 1
     for role in cls.consumes(settings):
         if role == POSES:
             wanted = getattr(settings, "input", None)
-            channels = channels_of(records[0].poses, (spec.input if spec else wanted) or PoseInput())
-            skeleton = spec.skeleton if spec else skeleton_of(wanted, skeletons_of(records)) if wanted else records[0].poses.layout.name
-            people = spec.input.people if spec else getattr(wanted, "people", 1)
+            channels = channels_of(records[0].poses, (poses.input if poses else wanted) or PoseInput())
+            skeleton = poses.skeleton if poses else skeleton_of(wanted, skeletons_of(records)) if wanted else records[0].poses.layout.name
+            people = poses.input.people if poses else getattr(wanted, "people", 1)
         else:
-            shapes = [record.features(role).values.shape[1:] for record in records]
-            segments = getattr(settings, role).segments or max(shape[0] for shape in shapes)
-            sizes[role] = (segments, *shapes[0][1:])
-    return Context(skeleton, channels, people, len(target.classes), len(target.groups), sizes)
+            sizes[role] = spec.sizes[role] if isinstance(spec, SegmentSpec) else feature_size(records, role, getattr(settings, role))
+    rows = [record.row for record in records]
+    names = {column: names_of(rows, column, kind) for column, kind in cls.annotations(settings).items()}
+    return Context(skeleton, channels, people, len(target.classes), len(target.groups), sizes, names)
 
 
 def _spec(job: Job) -> EncoderSpec:
     """Return the encoder that the method is built around: the pretrained one's, or a fresh one's."""
     if job.encoder is None:
-        return spec_for(job.settings.encoder, job.settings.encoder_settings, job.settings.input, job.train)
-    return job.encoder.spec_for(job.train)
+        return fresh_spec(job.cls.uses_encoder, job.settings, job.train)
+    job.encoder.spec.check(job.train)
+    return job.encoder.spec
 
 
 def _train(job: Job, target: Target, context: Context, spec: EncoderSpec | None) -> Made:
-    def build() -> Assessor:
-        made: Assessor = construct(job.cls, job.settings, context, spec)
-        if job.encoder is not None:
-            made.encoder.load_state_dict(dict(job.encoder.weights))  # type: ignore[union-attr]
-        return made
-
-    method = loop.initialise(build, job.seed)
+    method = loop.initialise(lambda: construct(job.cls, job.settings, context, spec), job.seed)
     assert isinstance(method, Assessor)
-    train, held_out = _clips(job, job.train, method, target), _clips(job, job.validation, method, target) if job.validation else None
+    train = joined([_annotated(_clips(job, job.train, inputs, target), job, context) for inputs in method.inputs.with_copies()])
+    held_out = _clips(job, job.validation, method.inputs, target) if job.validation else None
     method.measure(train)
+    if job.encoder is not None:  # its own statistics are part of it, so that they come last
+        method.encoder.load_state_dict(dict(job.encoder.weights))  # type: ignore[union-attr]
     sets, used = {"train": train}, list(job.train)
     if method.uses_unlabelled:
-        sets["unlabelled"] = _clips(job, job.unlabelled, method, None)
+        sets["unlabelled"] = joined([_clips(job, job.unlabelled, inputs, None) for inputs in method.inputs.with_copies()])
         used += job.unlabelled
     reference = choose_reference(train, method.reference_size)
     device = job.setting.device
@@ -147,13 +147,20 @@ def _fit(job: Job, target: Target, context: Context, spec: EncoderSpec | None) -
     return {f"arrays/{key}": np.atleast_1d(value) for key, value in estimator.arrays().items()}, documents
 
 
-def _clips(job: Job, records: list[Record], method: Assessor, target: Target | None) -> Clips:
+def _clips(job: Job, records: list[Record], inputs: Inputs, target: Target | None) -> Clips:
     """Return the records' tensors with their targets; without, they are unlabelled."""
     rows = [record.row for record in records]
-    prepared = job.prepared(records, method.inputs)
+    prepared = job.prepared(records, inputs)
     if target is None:
         return prepared
     return replace(prepared, target=torch.from_numpy(target.encode(rows)), group=torch.from_numpy(target.group_index(rows)))
+
+
+def _annotated(clips: Clips, job: Job, context: Context) -> Clips:
+    """Return the training clips with what else the method learns of them."""
+    rows, kinds = [record.row for record in job.train], job.cls.annotations(job.settings)
+    encoded = {column: encode(rows, column, kind, context.annotations[column]) for column, kind in kinds.items()}
+    return replace(clips, annotations={column: torch.from_numpy(values) for column, values in encoded.items()})
 
 
 def _validation_figure(method: Assessor, clips: Clips | None, device: torch.device, reference: Batch | None) -> dict[str, float]:

@@ -14,7 +14,8 @@ from torch import Tensor
 from stages.arrays import Array
 from stages.artifacts import store, tree
 from stages.configuration import Layer, resolve
-from stages.encoders.spec import EncoderSpec
+from stages.encoders.spec import EncoderSpec, spec_from_json
+from stages.engine.annotations import Kind, decode
 from stages.engine.batch import Batch, Clips, Features
 from stages.engine.inputs import to_clips
 from stages.engine.method import Assessor, Context, Estimator, MethodConfig, as_numpy
@@ -81,6 +82,14 @@ class Model:
         rest = {name: value for name, value in raw.items() if name not in decoded}
         return {name.replace("value", "predicted", 1): value for name, value in decoded.items()} | rest
 
+    def annotate(self, records: Records, device: torch.device | None = None) -> dict[str, tuple[Kind, list[str]]]:
+        """Return what the method says in words of each column that it learned beside its target: what that holds, and the words (N,)."""
+        names = Context.from_json(self.documents["method"]["context"]).annotations
+        if not names or not isinstance(self.method, Assessor):
+            return {}
+        said = _in_batches(self.method, to_clips(records, self.method.inputs), device or torch.device("cpu"), self.method.annotate)
+        return {column: ("class" if values.ndim == 1 else "words", decode(values, names[column])) for column, values in said.items()}
+
     def represent(self, records: Records, device: torch.device | None = None) -> Array | None:
         """Return what the method regresses on, (N, D); None for methods that have no such thing."""
         if not isinstance(self.method, Assessor):
@@ -94,7 +103,7 @@ def build(name: str, settings: Mapping[str, Any], context: Context, encoder: Map
     """Build a method from what an artifact says of it."""
     cls = method_class(name)
     config: MethodConfig = resolve(cls.SETTINGS, [Layer("model", dict(settings))]).config
-    return construct(cls, config, context, EncoderSpec.from_json(encoder) if encoder is not None else None)
+    return construct(cls, config, context, spec_from_json(encoder) if encoder is not None else None)
 
 
 def construct(cls: Any, settings: MethodConfig, context: Context, encoder: EncoderSpec | None) -> Any:

@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -25,9 +24,9 @@ from stages.engine.batch import Clips
 from stages.engine.checkpoint import Checkpoint
 from stages.engine.inputs import Inputs, to_clips
 from stages.engine.method import Assessor, wanted
-from stages.engine.opening import Places, backbone_of, open_clips
+from stages.engine.opening import Places, open_clips, with_feature_names
 from stages.engine.options import RunOptions
-from stages.engine.records import POSES, Records
+from stages.engine.records import Records
 from stages.engine.seeding import seed_of
 from stages.engine.targets import with_target
 from stages.errors import ArtifactError, UsageError, some
@@ -99,7 +98,8 @@ class _Experiment:
         self.cls = method_class(config.method)
         self.settings = resolve(self.cls.SETTINGS, [Layer("settings", config.settings)]).config
         self.data = open_clips(config.dataset, wanted(self.cls, self.settings), options, places)
-        self.config = config = config.model_copy(update={"dataset": self.data.name, "settings": self._named_features(config.settings)})
+        settings = with_feature_names(config.settings, [self.data])
+        self.config = config = config.model_copy(update={"dataset": self.data.name, "settings": settings})
         self.name = name or default_name(config)
         self.folder = options.workspace.models / self.name
         self.manifest = self._usable(self.data.manifest.where(config.where))
@@ -167,13 +167,10 @@ class _Experiment:
             temporary.write_text(json.dumps(document, indent=1), encoding="utf-8")
         plan.write_worklist(self.folder, [part.id for part in self.parts])
 
-    def _named_features(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """Return the settings with the names of the features that were found, so that evaluations find the same."""
-        found = {role: backbone_of(collection) for role, collection in self.data.collections.items() if role != POSES}
-        return {**settings, **{role: {**settings[role], "backbone": name} for role, name in found.items()}}
-
     def _usable(self, manifest: Manifest) -> Manifest:
         progress = self.options.progress
+        for column in self.cls.annotations(self.settings):
+            manifest.require(column)
         kept = self.data.usable(manifest)
         if not len(kept):
             kinds = " and ".join(self.data.collections)
@@ -206,8 +203,11 @@ class _Experiment:
     def _encoders(self, init: str | None) -> dict[str, PretrainedEncoder]:
         """Return the encoder that each fold starts from."""
         folds = {part.fold.protocol_fold for part in self.parts}
-        chosen = find_encoder(init, self.options, self.settings.encoder, folds)
-        return {fold: PretrainedEncoder.read(path) for fold, path in chosen.items()}
+        chosen = find_encoder(init, self.options, getattr(self.settings, "encoder", None), folds)
+        found = {fold: PretrainedEncoder.read(path) for fold, path in chosen.items()}
+        for fold, path in chosen.items():
+            found[fold].check_sees(self.cls.uses_encoder, path, self.config.method)
+        return found
 
     def _job(self, part: Part, item: plan.Item) -> Job:
         """Return what the training of one model takes."""

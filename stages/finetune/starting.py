@@ -9,12 +9,15 @@ from stages.engine.options import RunOptions
 from stages.errors import ArtifactError, UsageError
 
 
-def find_encoder(init: str | None, options: RunOptions, architecture: str, folds: set[str]) -> dict[str, Path]:
+def find_encoder(init: str | None, options: RunOptions, architecture: str | None, folds: set[str]) -> dict[str, Path]:
     """Return fold → the encoder artifact to start from; empty for fresh weights.
 
-    A name may stand for one artifact, or for a folder with one per fold (a pretraining inside the protocol).
+    A name may stand for one artifact, or for a folder with one per fold (a pretraining inside the protocol).  Where none is named, the
+    only one of the ``architecture`` is taken; without an architecture, pretraining is no part of the method and has to be asked for.
     """
     workspace = options.workspace
+    if init is None and architecture is None:
+        return {}
     if init is None:
         names = (
             sorted({path.stem for path in workspace.encoders.iterdir() if not path.name.startswith(".")})

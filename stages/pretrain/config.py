@@ -30,6 +30,8 @@ class PretrainConfig(Config):
     seed: int = 0
     protocol: str | None = None
     """Pretrain one encoder per fold, on that fold's training clips alone."""
+    labelled: bool = True
+    """Whether training clips are learned from whose labels the protocol keeps, too; false takes only those without."""
     split_seed: int = 0
     test_clips: bool = False
     """Whether clips that the manifest's ``split`` column sets aside for testing are used too (recorded; evaluations say so)."""

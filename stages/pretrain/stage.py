@@ -16,14 +16,15 @@ from stages.artifacts.store import Artifact, Header
 from stages.configuration import Layer, resolve
 from stages.datasets import protocols, splits
 from stages.datasets.manifest import Manifest
-from stages.encoders.spec import EncoderSpec, PretrainedEncoder, spec_for
+from stages.datasets.splits import Fold
+from stages.encoders.spec import EncoderSpec, PretrainedEncoder, fresh_spec
 from stages.engine import device as devices
 from stages.engine import loop, plan
-from stages.engine.batch import Clips
+from stages.engine.batch import Clips, joined
 from stages.engine.checkpoint import Checkpoint
 from stages.engine.inputs import to_clips
 from stages.engine.method import Pretext, wanted
-from stages.engine.opening import Places, open_clips
+from stages.engine.opening import Places, open_clips, with_feature_names
 from stages.engine.options import RunOptions
 from stages.engine.records import ClipSet, Record
 from stages.engine.seeding import seed_of
@@ -49,7 +50,7 @@ def run(
     *,
     name: str | None = None,
     init: Path | None = None,
-    poses: Sequence[Path] = (),
+    places: Sequence[Places] = (),
     output: Path | None = None,
 ) -> tuple[Path, plan.Summary]:
     """Train every encoder that is not there yet; return where they lie and what was done.
@@ -59,10 +60,10 @@ def run(
         options: where and how to run.
         name: of the encoder; the method's name by default.
         init: an encoder artifact to start from.
-        poses: folders or merged files of pose artifacts, instead of the workspace's sets.
+        places: folders or merged files of poses or features, one for each data set, instead of the workspace's sets.
         output: the artifact (or, inside a protocol, the folder) to write, instead of the workspace's.
     """
-    work = _Pretraining(config, options, name, init, poses, output)
+    work = _Pretraining(config, options, name, init, places, output)
     items = [work.item(part) for part in work.parts]
     by_id = dict(zip((item.id for item in items), work.parts, strict=True))
     log = work.target if config.protocol else work.target.parent
@@ -76,14 +77,23 @@ class _Pretraining:
     """Everything that the encoders of one pretraining share."""
 
     def __init__(
-        self, config: PretrainConfig, options: RunOptions, name: str | None, init: Path | None, poses: Sequence[Path], output: Path | None
+        self,
+        config: PretrainConfig,
+        options: RunOptions,
+        name: str | None,
+        init: Path | None,
+        places: Sequence[Places],
+        output: Path | None,
     ) -> None:
         self.options = options
         self.cls = method_class(config.method)
         self.settings = resolve(self.cls.SETTINGS, [Layer("settings", config.settings)]).config
-        self.sets = _open_sets(config, wanted(self.cls, self.settings), options, poses)
-        self.config = config.model_copy(update={"dataset": tuple(self.sets)})
+        self.sets = _open_sets(config, wanted(self.cls, self.settings), options, places)
+        settings = with_feature_names(config.settings, list(self.sets.values()))
+        self.config = config.model_copy(update={"dataset": tuple(self.sets), "settings": settings})
         self.init = PretrainedEncoder.read(init) if init else None
+        if self.init is not None and init is not None:
+            self.init.check_sees(self.cls.uses_encoder, init, config.method)
         self.name = name or config.method
         default = options.workspace.encoders / (self.name if config.protocol else f"{self.name}.h5")
         self.target = output or default
@@ -93,7 +103,7 @@ class _Pretraining:
         """Return the plan's view of one encoder."""
         document = self.config.model_dump(mode="json") | {"fold": part.name if self.config.protocol else None}
         document["training"].pop("checkpoint_seconds")
-        inputs = {f"poses {name}": self.sets[name].fingerprint(clips) for name, clips in part.clips.items()}
+        inputs = {f"{self.cls.uses_encoder} {name}": self.sets[name].fingerprint(clips) for name, clips in part.clips.items()}
         inputs["clips"] = of_value({name: list(clips) for name, clips in part.clips.items()})
         if self.init:
             inputs["encoder"] = self.init.fingerprint
@@ -114,8 +124,9 @@ class _Pretraining:
         method = loop.initialise(build, self.config.seed)
         assert isinstance(method, Pretext)
         device = devices.choose(self.options.device)
-        sets = {name: to_clips(records, method.inputs) for name, records in train.items()}
-        sets["train"] = to_clips(everything, method.inputs) if len(sets) > 1 else next(iter(sets.values()))
+        copies = method.inputs.with_copies()
+        sets = {name: joined([to_clips(records, inputs) for inputs in copies]) for name, records in train.items()}
+        sets["train"] = joined([to_clips(everything, inputs) for inputs in copies]) if len(sets) > 1 else next(iter(sets.values()))
         method.measure(sets["train"])
         validation = to_clips(held_out, method.inputs) if held_out else None
         setting = loop.Setting(
@@ -139,9 +150,10 @@ class _Pretraining:
         setting.checkpoint.remove()
 
     def _spec(self, records: list[Record]) -> EncoderSpec:
-        if self.init:
-            return self.init.spec_for(records)
-        return spec_for(self.settings.encoder, self.settings.encoder_settings, self.settings.input, records)
+        if self.init is None:
+            return fresh_spec(self.cls.uses_encoder, self.settings, records)
+        self.init.spec.check(records)
+        return self.init.spec
 
     def _write(self, part: Part, item: plan.Item, method: Pretext, spec: EncoderSpec, training: dict[str, Any]) -> None:
         inputs = [entry for name, clips in part.clips.items() for entry in self.sets[name].lineage(clips)]
@@ -164,12 +176,20 @@ class _Pretraining:
     def _parts(self) -> list[Part]:
         usable = {name: _usable(data, self.config, self.options) for name, data in self.sets.items()}
         if self.config.protocol is None:
+            if not self.config.labelled:
+                raise UsageError("Which clips are labelled is for a protocol to say.", hint="--protocol … with labelled=false")
             return [Part(self.target.stem, self.target, {name: tuple(manifest.clips) for name, manifest in usable.items()})]
         if len(usable) != 1:
             raise UsageError("A pretraining inside a protocol takes one data set.", hint="--dataset NAME once")
         (name, manifest), data = next(iter(usable.items())), next(iter(self.sets.values()))
         found = protocols.folds(data.manifest, self.config.protocol, self.config.split_seed, manifest.clips)
-        return [Part(fold.name, self.target / f"{fold.name}.h5", {name: (*fold.train, *fold.unlabelled)}) for fold in found]
+        if not self.config.labelled and not all(fold.unlabelled for fold in found):
+            hint = f"a share of the labels, such as --protocol {self.config.protocol}/40-percent-labels/seed-0"
+            raise UsageError("There are no unlabelled clips to learn from.", hint=hint)
+        return [Part(fold.name, self.target / f"{fold.name}.h5", {name: self._clips(fold)}) for fold in found]
+
+    def _clips(self, fold: Fold) -> tuple[str, ...]:
+        return (*fold.train, *fold.unlabelled) if self.config.labelled else fold.unlabelled
 
     def _records(self, part: Part) -> tuple[dict[str, list[Record]], list[Record]]:
         train: dict[str, list[Record]] = {}
@@ -183,9 +203,11 @@ class _Pretraining:
         return train, held_out
 
 
-def _open_sets(config: PretrainConfig, roles: Mapping[str, str | None], options: RunOptions, poses: Sequence[Path]) -> dict[str, ClipSet]:
-    if poses:
-        opened = [open_clips(None, roles, options, Places(poses=path)) for path in poses]
+def _open_sets(
+    config: PretrainConfig, roles: Mapping[str, str | None], options: RunOptions, places: Sequence[Places]
+) -> dict[str, ClipSet]:
+    if places:
+        opened = [open_clips(None, roles, options, each) for each in places]
     else:
         opened = [open_clips(name, roles, options) for name in config.dataset or (None,)]
     return {data.name: data for data in opened}

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from stages.encoders.spec import EncoderSpec, encoder_config
+from stages.encoders.segments import SegmentsConfig
+from stages.encoders.spec import EncoderSpec, PoseSpec, SegmentSpec, encoder_config
 from stages.engine.batch import Batch, Features
 from stages.engine.method import Assessor, Context
 from stages.errors import UsageError
@@ -73,12 +74,15 @@ def method(name: str, settings: Any, shape: Shape, device: torch.device) -> Subj
     }
     poses: PoseInput | None = getattr(settings, "input", None)
     skeleton = layout_named((poses.skeleton if poses else None) or shape.skeleton)
-    context = Context(skeleton.name, shape.channels, poses.people if poses else 1, features=sizes)
-    spec = None
-    if cls.uses_encoder:
+    names = dict.fromkeys(cls.annotations(settings), ("0", "1"))  # how many there are only data know
+    context = Context(skeleton.name, shape.channels, poses.people if poses else 1, features=sizes, annotations=names)
+    spec: EncoderSpec | None = None
+    if cls.uses_encoder == "features":
+        spec = SegmentSpec(settings.model_dump(mode="json", include=set(SegmentsConfig.model_fields)), sizes)
+    elif cls.uses_encoder:
         assert poses is not None
         sized = encoder_config(settings.encoder, settings.encoder_settings).model_dump(mode="json")
-        spec = EncoderSpec(settings.encoder, sized, skeleton.name, shape.channels, poses.model_copy(update={"skeleton": skeleton.name}))
+        spec = PoseSpec(settings.encoder, sized, skeleton.name, shape.channels, poses.model_copy(update={"skeleton": skeleton.name}))
     built: Assessor = construct(cls, settings, context, spec).to(device).eval()
     batch = _random(poses, len(skeleton.joints), sizes, shape).to(device)
     reference = batch if built.reference_size else None

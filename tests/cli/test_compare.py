@@ -12,6 +12,7 @@ import pytest
 from stages.compare.config import CompareConfig
 from stages.configuration import resolve
 from tests.compare.evaluations import chosen, noisier, save
+from tests.compare.test_motion import moving
 from tests.conftest import run_python
 from tests.evaluate.tables import labels, scores
 from tests.small import write_pose_set
@@ -152,6 +153,42 @@ def test_compare__of_trained_experiments(aqa, workspace) -> None:
     page = (workspace / "comparisons/one-vs-two/compare.html").read_text()
     assert 'class="poses"' in page
     assert "No skeletons" not in page
+
+
+def test_compare__some_of_the_clips_with_how_they_move(aqa, saved, tmp_path) -> None:
+    rows = "".join(f"clip-{number},{'long' if number % 5 else 'short'}\n" for number in range(30))
+    (tmp_path / "rows.csv").write_text(f"clip,length\n{rows}")
+    for number in range(30):
+        moving(tmp_path / f"videos/clip-{number}", number % 2, frames=2)
+    (tmp_path / "videos/clip-0/001.png").unlink()
+    selection = ("--where", "length=short", "--manifest", tmp_path / "rows.csv", "--set", "disagreements=0")
+    code, out, err = aqa("compare", "poor", "better", *selection, "--videos", tmp_path / "videos", *QUICK)
+    assert code == 0, err
+    assert out.startswith("2 runs on the 6 clips that all of them have and that meet length=short; differences are")
+    folder = saved / "comparisons/poor-vs-better"
+    said = json.loads((folder / "compare.json").read_text())
+    assert (said["clips"], said["where"]) == (6, ["length=short"])
+    page = (folder / "compare.html").read_text()
+    assert "Motion complexity is the mean length of optical flow (TV-L1)" in page
+    assert len(said["cases"]) == 2
+    for case in said["cases"]:
+        number = int(case["clip"].removeprefix("clip-"))
+        assert number % 5 == 0
+        assert (case["motion_complexity"] > 0.5) == bool(number % 2)
+        assert f"motion complexity {case['motion_complexity']:.2f} pixels per frame" in page
+    assert aqa("compare", "poor", "better", *QUICK)[0] == 0
+    assert json.loads((folder / "compare.json").read_text())["cases"][0]["motion_complexity"] is None
+    assert "otion complexity" not in (folder / "compare.html").read_text()
+
+
+def test_compare__errors_of_selection_and_videos(aqa, saved, tmp_path) -> None:
+    code, _, err = aqa("compare", "poor", "better", "--where", "action=Es3", *QUICK)
+    assert (code, "the workspace has none of arms" in err, "hint: --manifest FILE" in err) == (2, True, True)
+    code, _, err = aqa("compare", "poor", "better", "--videos", "nowhere", *QUICK)
+    assert (code, "There are no videos 'nowhere': neither a folder nor a data set is called so." in err) == (2, True)
+    (tmp_path / "videos").mkdir()
+    code, _, err = aqa("compare", "poor", "better", "--videos", tmp_path / "videos", *QUICK)
+    assert (code, "There are no videos in" in err) == (3, True)
 
 
 def test_compare__imports_no_torch(saved) -> None:

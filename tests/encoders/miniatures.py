@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from stages.encoders.spec import EncoderSpec
+from stages.encoders.spec import PoseSpec
 from stages.skeletons.input import PoseInput
 
 MINI: dict[str, dict[str, Any]] = {
@@ -22,7 +22,7 @@ MINI: dict[str, dict[str, Any]] = {
 
 def build(name: str, skeleton: str = "kinect-20", channels: int = 3, people: int = 1, **settings: Any) -> nn.Module:
     torch.manual_seed(0)
-    return EncoderSpec(name, MINI[name] | settings, skeleton, channels, PoseInput(skeleton=skeleton, people=people)).build()
+    return PoseSpec(name, MINI[name] | settings, skeleton, channels, PoseInput(skeleton=skeleton, people=people)).build()
 
 
 def stirred(network: nn.Module) -> nn.Module:

@@ -1,21 +1,20 @@
-"""The picture of representations in the report."""
+"""The pictures of representations in the report."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import numpy as np
 
 from stages.evaluate.evaluation import Representation
 from stages.evaluate.report.embedding import FEWEST, flattened, picture
-from stages.evaluate.table import Table
+
+SOME = np.random.default_rng(1).normal(size=(30, 4))
 
 
-def _table(count: int, classes: tuple[str, ...] = ()) -> Table:
-    clips = np.array([f"clip-{number}" for number in range(count)])
-    truth = np.arange(count) % len(classes) if classes else np.linspace(0, 10, count)
-    same = np.array(["all"] * count)
-    return Table(
-        clips, truth.astype(float), truth[None].astype(float), ("0",), same, clips, same, "action" if classes else "score", classes
-    )
+def _found(truth: list[float] | list[str]) -> Representation:
+    clips = tuple(f"clip-{number}" for number in range(len(truth)))
+    return Representation("f/0", "its test clips", clips, SOME[: len(truth)], tuple(truth))
 
 
 def test_flattened__keeps_groups_apart_and_is_the_same_every_time() -> None:
@@ -28,25 +27,33 @@ def test_flattened__keeps_groups_apart_and_is_the_same_every_time() -> None:
     assert np.linalg.norm(middle[0] - middle[1]) > inside
 
 
-def test_picture__scores_are_shaded_and_classes_coloured() -> None:
-    values = np.random.default_rng(1).normal(size=(30, 4))
-    table = _table(40)
-    found = picture(table, Representation("f/0", tuple(table.clips[:30]), values))
+def test_picture__higher_scores_are_in_darker_shades() -> None:
+    found = picture(_found(np.linspace(0, 10, 30).tolist()))
     assert found is not None
-    assert [css for _, css in found["legend"]] == ["s0", "s1", "s2", "s3", "s4"]
+    assert found["legend"] == [(text, f"s{part}") for part, text in enumerate(("0 to 2", "2 to 4", "4 to 6", "6 to 8", "8 to 10"))]
     dots = [mark for mark in found["drawing"].marks if mark.tag == "circle"]
     assert (len(dots), dots[0].title) == (30, "clip-0: 0")
-    assert {mark.css for mark in dots} == {f"point s{part}" for part in range(5)}
-    many = tuple(f"a{number:02d}" for number in range(10))
-    named = _table(40, many)
-    found = picture(named, Representation("f/0", tuple(named.clips[:30]), values))
+    shades = [mark.css for mark in dots]
+    assert shades == sorted(shades)
+    assert set(shades) == {f"point s{part}" for part in range(5)}
+    assert found["drawing"].label == (
+        "t-SNE of what f/0 makes of its test clips: 30 points, one per clip, coloured by true score, from 0 to 10"
+    )
+
+
+def test_picture__classes_have_the_colours_of_their_place_whoever_is_there() -> None:
+    many = [f"a{number:02d}" for number in range(10)]
+    found = picture(_found([many[number % 9 + 1] for number in range(30)]), many)
     assert found is not None
-    assert found["legend"][-1] == ("other classes", "rest")
-    assert len(found["legend"]) == 9
+    assert found["legend"] == [*((name, f"c{number}") for number, name in enumerate(many[:8]) if number), ("other classes", "rest")]
+    assert found["drawing"].label.endswith("coloured by class")
+    strange = picture(_found(["a00", "of training alone"] * 15), many)
+    assert strange is not None
+    assert strange["legend"] == [("a00", "c0"), ("other classes", "rest")]
 
 
 def test_picture__nothing_to_draw() -> None:
-    table = _table(FEWEST)
-    assert picture(table, None) is None
-    assert picture(table, Representation("f/0", tuple(table.clips[:5]), np.zeros((5, 2)))) is None
-    assert picture(table, Representation("f/0", tuple(table.clips), np.ones((FEWEST, 2)))) is None
+    few = _found([1.0] * (FEWEST - 1))
+    assert picture(few) is None
+    same = replace(_found([1.0] * FEWEST), values=np.ones((FEWEST, 2)))
+    assert picture(same) is None

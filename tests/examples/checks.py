@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ from stages.encoders.spec import encoder_config
 from stages.evaluate.names import TITLES
 from stages.extract_features.backbones.registry import entry_of
 from stages.extract_pose.estimators.registry import ESTIMATORS
-from stages.finetune.methods.registry import method_class
+from stages.finetune.methods.registry import METHODS, method_class
+from stages.sweep.points import points
 from tests.examples import recipes
 from tests.examples.recipes import Typed
 
@@ -46,6 +47,9 @@ def check_configuration(stage: str, config: Any) -> None:
             assert config.protocol is None or protocols.resolve(config.protocol, manifest.from_rows([], name))
         if "encoder" in config.settings:
             assert encoder_config(config.settings["encoder"], config.settings["encoder_settings"])
+    if stage == "sweep":
+        for point in points(config):
+            check_configuration("finetune", point.config)
     if stage == "finetune":
         cls = method_class(config.method)
         roles = cls.consumes(resolve(cls.SETTINGS, [Layer("settings", config.settings)]).config)
@@ -59,24 +63,32 @@ def made_by(lines: Iterable[Typed]) -> dict[str, set[str]]:
         name, dataset = line.value("--name"), line.value("--set-name") or (line.values("--dataset") or [""])[0]
         if line.command in ("extract-pose", "import-poses"):
             made["poses"].add(dataset)
-        elif line.command == "extract-features":
-            made["features"].add(f"{dataset}/{line.value('--backbone')}")
+        elif line.command in ("extract-features", "extract-kinematics"):
+            made["features"].add(f"{dataset}/{name or line.value('--backbone') or 'kinematic-dct'}")
         elif line.command == "pretrain":
-            assert set(line.values("--dataset")) <= made["poses"]
+            if backbone := line.setting("settings.features.backbone"):
+                assert {f"{each}/{backbone}" for each in line.values("--dataset")} <= made["features"]
+            else:
+                assert set(line.values("--dataset")) <= made["poses"]
             assert not line.value("--init") or Path(line.value("--init")).stem in made["encoders"]
             made["encoders"].add(name)
-        elif line.command == "finetune":
-            if not line.value("--method").startswith("features-"):
-                assert dataset in made["poses"]
-            if line.value("--backbone"):
-                assert f"{dataset}/{line.value('--backbone')}" in made["features"]
-            if method_class(line.value("--method")).uses_encoder:
-                assert line.value("--init") in {"none", *made["encoders"]}
-            made["models"].add(name)
+        elif line.command in ("finetune", "sweep"):
+            for method in line.values("--method"):
+                _finds_what_it_takes(line, method, dataset, made)
+            made["models" if line.command == "finetune" else "evaluations"].add(name)
         elif line.command == "evaluate":
             assert set(line.values("--model")) <= made["models"]
             made["evaluations"].add(Path(line.value("-o") or line.value("--model")).name)
     return made
+
+
+def _finds_what_it_takes(line: Typed, method: str, dataset: str, made: Mapping[str, set[str]]) -> None:
+    if "poses" in METHODS[method].inputs.split(", "):
+        assert dataset in made["poses"]
+    for backbone in filter(None, (line.value("--backbone"), line.setting("settings.flow.backbone"))):
+        assert f"{dataset}/{backbone}" in made["features"]
+    if method_class(method).uses_encoder:
+        assert line.value("--init") in {"none", *made["encoders"]}
 
 
 def makes_and_compares(lines: Sequence[Typed], selection: str) -> set[str]:
@@ -94,7 +106,7 @@ def makes_and_compares(lines: Sequence[Typed], selection: str) -> set[str]:
                 compared.add(row.name + line.value("--suffix"))
                 assert row.figure.rpartition("/")[2] in TITLES
     assert compared <= made["evaluations"]
-    assert {line.value("--select") for line in lines if line.words[0] == "finetune"} == {selection}
+    assert {line.value("--select") for line in lines if line.words[0] in ("finetune", "sweep")} == {selection}
     return compared
 
 

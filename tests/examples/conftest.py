@@ -28,12 +28,13 @@ def configurations(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
 
         return run
 
-    for stage in ("extract_pose", "extract_features", "import_poses", "pretrain", "finetune"):
+    for stage in ("extract_pose", "extract_features", "extract_kinematics", "import_poses", "pretrain", "finetune"):
         monkeypatch.setattr(f"stages.{stage}.stage.run", stand_in(stage, (Path("x"), Summary())))
-    for stage in ("evaluate", "compare"):
+    for stage in ("evaluate", "compare", "sweep"):
         monkeypatch.setattr(f"stages.{stage}.stage.run", stand_in(stage, SimpleNamespace(to_json=dict)))
     monkeypatch.setattr("aqa_cli.commands.evaluate._text", lambda *_, **__: "")
-    monkeypatch.setattr("aqa_cli.commands.compare._show", lambda *_, **__: None)
+    for command in ("compare", "sweep"):
+        monkeypatch.setattr(f"aqa_cli.commands.{command}._show", lambda *_, **__: None)
     monkeypatch.setattr("stages.profile.measure.measure", lambda name, *_: Cost(name, 1, 1, 1.0))
     return kept
 

@@ -18,6 +18,7 @@ VARIABLES = (
     *("BACKBONE", "BOXES", "DATASETS", "ESTIMATOR", "MMFS_VIDEOS", "SEGMENTS"),
     *("AGCN", "AIMCLR", "CTR_GCN", "EFFICIENT_GCN", "POSEC3D", "PSTL", "SME_GCN", "ST_GCN", "WAYS"),
     *("C3D", "CLIPS", "EXERCISE", "EXERCISES", "I3D", "KIMORE_VIDEOS", "RECOGNITION", "SAMPLING", "SOURCES", "VIDEO"),
+    *("ADAM", "ALIGNMENT", "CAPTION", "DIVES", "DRAW", "FLOW", "LABELS", "RECOVERY", "ROUTINES", "SGD", "TRIALS", "VIDEOS"),
     *("CHANNELS", "DISCRIMINATOR", "EAGLE_EYE", "EXPERT_UNITS", "FRAMES", "UNITS", "VI_NET"),
 )
 """Variables of the recipes; whoever runs the tests may have some of them."""

@@ -181,7 +181,8 @@ def test_figure_4__shows_clips_of_one_exercise_with_their_poses(laboratory: Path
     found = measured(laboratory, "figure-4", reproduced(laboratory, "figure-4", EXERCISE="3", CLIPS="2"))
     folder = laboratory / "workspace/comparisons/nekoui-figure-4-es3"
     cases = json.loads((folder / "compare.json").read_text(encoding="utf-8"))["cases"]
-    assert [case["clip"].rpartition("/")[2] for case in cases] == ["Es3", "Es3"]
+    assert {case["clip"].rpartition("/")[2] for case in cases} == {"Es3"}
+    assert 2 <= len(cases) <= 4
     apart = [max(case["predicted"].values()) - min(case["predicted"].values()) for case in cases]
     assert apart[0] >= apart[1]
     assert found["ground truth"] == f"{cases[0]['truth']:.0f}"

@@ -11,7 +11,7 @@ import torch
 from typer.testing import CliRunner
 
 from aqa_cli.main import app
-from stages.encoders.spec import EncoderSpec
+from stages.encoders.spec import PoseSpec
 from stages.engine import loop
 from stages.engine.batch import Clips, Features
 from stages.engine.method import Context, Phase
@@ -31,9 +31,9 @@ ROWS: dict[str, dict[str, Any]] = {
 }
 
 
-def spec(encoder: str = "gru") -> EncoderSpec:
+def spec(encoder: str = "gru") -> PoseSpec:
     sizes: dict[str, Any] = {"units": 8} if encoder == "gru" else {"size": 12, "width": 4, "blocks": [1, 1, 1]}
-    return EncoderSpec(encoder, sizes, "kinect-20", 3, PoseInput(skeleton="kinect-20", frames=FRAMES))
+    return PoseSpec(encoder, sizes, "kinect-20", 3, PoseInput(skeleton="kinect-20", frames=FRAMES))
 
 
 def build(classes: int = 0, encoder: str = "gru", **changed: Any) -> Expert:

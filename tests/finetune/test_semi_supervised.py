@@ -14,6 +14,9 @@ from typer.testing import CliRunner
 from aqa_cli.main import app
 from stages.artifacts import store
 from stages.configuration import Layer
+from stages.encoders.segment_recovery import masked_segments
+from stages.encoders.segments import SegmentsConfig
+from stages.encoders.spec import SegmentSpec
 from stages.engine import loop
 from stages.engine.batch import Batch, Clips, Features
 from stages.engine.inputs import FeatureInput
@@ -24,7 +27,6 @@ from stages.finetune.config import resolve_finetune
 from stages.finetune.methods.mean_teacher import MeanTeacher
 from stages.finetune.methods.pseudo_labels import PseudoLabels
 from stages.finetune.methods.registry import method_class
-from stages.finetune.methods.s4aqa import S4AQA, Hidden, masked_segments
 from stages.finetune.methods.s4l import S4L
 from stages.finetune.methods.semi_supervised import SemiSupervised, deterministic, unit
 from stages.finetune.methods.vat import VAT
@@ -54,12 +56,18 @@ def views_of(name: str, changed: dict[str, Any]) -> int:
     return 4 if name == "s4l" else 2 if changed.get("strategy") == "keep-first-frame" else 1
 
 
-def build(name: str = "s4aqa", **changed: Any) -> Any:
+def construct(name: str, sizes: dict[str, tuple[int, ...]], **settings: Any) -> Any:
     cls = method_class(name)
+    chosen = cls.SETTINGS(**settings)
+    own = chosen.model_dump(include=set(SegmentsConfig.model_fields))
+    return cls(chosen, Context(features=sizes), SegmentSpec(own, sizes))
+
+
+def build(name: str = "s4aqa", **changed: Any) -> Any:
     if changed.get("strategy") == "keep-first-frame":
         changed["features"] = FeatureInput(views=("original", "still"))
     sizes = {"features": (SEGMENTS, SIZE)} | ({"flow": (SEGMENTS, SIZE)} if changed.get("flow") else {})
-    method = loop.initialise(lambda: cls(cls.SETTINGS(**{**SMALL, **changed}), Context(features=sizes)), 0)
+    method = loop.initialise(lambda: construct(name, sizes, **{**SMALL, **changed}), 0)
     data = clips(views=views_of(name, changed), flow="flow" in sizes)
     method.measure(data)
     assert isinstance(method, SemiSupervised)
@@ -112,11 +120,15 @@ def test_s4aqa__equation_8_and_its_parts() -> None:
     torch.testing.assert_close(step.losses["main"], terms["regression"] + 40 * terms["recovery"] + 0.1 * terms["alignment"])
     torch.manual_seed(0)
     hidden = masked_segments(theirs.features["features"].mask, 1)
-    values = method.values(theirs)["features"]
-    seen = [(method.values(ours), ours), (method.values(theirs), theirs), ({"features": values * ~hidden[:, :, None]}, theirs)]
-    one, two, three = method.encode_together(seen)
+    values = method.encoder.values(theirs)["features"]
+    seen = [
+        (method.encoder.values(ours), ours),
+        (method.encoder.values(theirs), theirs),
+        ({"features": values * ~hidden[:, :, None]}, theirs),
+    ]
+    one, two, three = method.encoder(seen)
     torch.testing.assert_close(terms["regression"], ((method.regressor(one) - ours.target) ** 2).mean())
-    torch.testing.assert_close(terms["recovery"], (method.decoders["features"](three) - values[hidden]).abs().mean())
+    torch.testing.assert_close(terms["recovery"], (method.recovery.decoders["features"](three) - values[hidden]).abs().mean())
     torch.testing.assert_close(terms["alignment"], method.alignment_loss(one, [two, three])[0])
 
 
@@ -144,19 +156,20 @@ def test_masked_segments__are_real_and_leave_one(count: int) -> None:
 
 def test_s4aqa__several_masked_segments_recover_their_mean() -> None:
     method = build(masked_segments=2)
-    hidden = Hidden.of(method, batch())
+    hidden = method.recovery.hide(method.encoder, batch())
     f = torch.randn(24, method.dimensions)
-    values = method.values(hidden.batch)["features"]
+    values = method.encoder.values(hidden.batch)["features"]
     chosen = hidden.segments["features"]
     assert set(chosen.sum(dim=1).tolist()) == {2}
     target = torch.stack([value[which].mean(dim=0) for value, which in zip(values, chosen, strict=True)])
-    torch.testing.assert_close(method.recovery_loss(f, hidden), (method.decoders["features"](f) - target).abs().mean())
+    loss = method.recovery.loss(method.encoder.by_role(f), hidden)
+    torch.testing.assert_close(loss, (method.recovery.decoders["features"](f) - target).abs().mean())
 
 
 def test_vat__moves_by_its_length_in_a_direction_that_matters() -> None:
     method = build("vat")
     data = batch("vat")
-    values = method.values(data)
+    values = method.encoder.values(data)
     before = {name: value.clone() for name, value in method.state_dict().items()}
     torch.manual_seed(0)
     adversarial = method.adversarial_loss(data)
@@ -180,18 +193,18 @@ def test_pseudo_labels__are_the_mean_of_the_nearest_labelled() -> None:
 def test_mean_teacher__follows_and_predicts() -> None:
     method = build("mean-teacher", noise=0.0)
     assert isinstance(method, MeanTeacher)
-    for value in method.encoders.parameters():
+    for value in method.encoder.parameters():
         value.data.add_(1)
     method.taken.fill_(10**6)
-    old = next(method.teacher_encoders.parameters()).clone()
+    old = next(method.teacher_encoder.parameters()).clone()
     method.follow()
-    torch.testing.assert_close(next(method.teacher_encoders.parameters()), old + 0.01)
+    torch.testing.assert_close(next(method.teacher_encoder.parameters()), old + 0.01)
     method.taken.zero_()
     method.follow()
-    torch.testing.assert_close(next(method.teacher_encoders.parameters()), next(method.encoders.parameters()).detach())
+    torch.testing.assert_close(next(method.teacher_encoder.parameters()), next(method.encoder.parameters()).detach())
     method.eval()
     torch.testing.assert_close(method.predict(batch())["value"], method(batch()).detach())
-    assert all(not value.requires_grad for value in method.teacher_encoders.parameters())
+    assert all(not value.requires_grad for value in method.teacher_encoder.parameters())
 
 
 def test_s4l__tells_views_apart() -> None:
@@ -214,13 +227,13 @@ def test_streams__the_larger_kind_makes_the_epoch_and_no_batch_has_one_clip() ->
 def test_s4aqa__what_cannot_be_recovered() -> None:
     with pytest.raises(UsageError, match=r"6 masked segment\(s\) leave nothing of clips of 6 to recover them from"):
         build(masked_segments=6)
-    context = Context(features={"features": (SEGMENTS, SIZE)})
+    sizes = {"features": (SEGMENTS, SIZE)}
     with pytest.raises(
         UsageError, match=r"takes the views original, still of features, not original\.\n  hint: aqa extract-features --views"
     ):
-        S4AQA(S4AQA.SETTINGS(strategy="keep-first-frame"), context)
+        construct("s4aqa", sizes, strategy="keep-first-frame")
     with pytest.raises(UsageError, match="All features must have the same views"):
-        S4L(S4L.SETTINGS(flow=FeatureInput()), Context(features={"features": (SEGMENTS, SIZE), "flow": (SEGMENTS, SIZE)}))
+        construct("s4l", sizes | {"flow": (SEGMENTS, SIZE)}, flow=FeatureInput())
 
 
 def test_presets__are_the_paper_s() -> None:

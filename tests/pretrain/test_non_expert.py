@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from stages.encoders.gru import coordinates
-from stages.encoders.spec import EncoderSpec, PretrainedEncoder
+from stages.encoders.spec import PoseSpec, PretrainedEncoder
 from stages.engine import loop
 from stages.engine.batch import Batch, Clips
 from stages.engine.method import Phase
@@ -231,7 +231,7 @@ def test_preset__is_the_paper_s() -> None:
     config = resolve_pretrain([])
     assert config.config.method == "sme-gcn"
     settings, training = Settings(), NonExpert.TRAINING
-    encoder = EncoderSpec("gru", {}, "kinect-20", 3, settings.input).build()
+    encoder = PoseSpec("gru", {}, "kinect-20", 3, settings.input).build()
     assert (encoder.dimensions, settings.units, settings.discriminator_units) == (1000, 1000, 200)
     assert (settings.adversarial_weight, settings.pace_weight, settings.paces) == (0.01, 0.2, (0.6, 0.7, 0.8, 0.9, 1.0))
     assert (training.epochs, training.batch_size, training.lr, training.decay) == (300, 55, 3e-4, 0.9)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from stages.encoders.spec import EncoderSpec
+from stages.encoders.spec import PoseSpec
 from stages.engine.batch import Clips
 from stages.engine.method import Phase
 from stages.pretrain.methods.sme_gcn import SMEGCN, Settings, centred, nt_xent, retrieval
@@ -47,7 +47,7 @@ def test_centred__coco_takes_the_mean_of_hips_and_shoulders() -> None:
 
 
 def _method(**settings) -> SMEGCN:
-    spec = EncoderSpec("ctr-gcn", {"width": 8, "blocks": 4}, "kinect-20", 3, PoseInput(skeleton="kinect-20", frames=16))
+    spec = PoseSpec("ctr-gcn", {"width": 8, "blocks": 4}, "kinect-20", 3, PoseInput(skeleton="kinect-20", frames=16))
     torch.manual_seed(0)
     return SMEGCN(Settings(**settings), spec)
 

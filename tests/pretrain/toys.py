@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from stages.encoders.spec import EncoderSpec
+from stages.encoders.spec import PoseSpec
 from stages.engine import loop
 from stages.engine.batch import Clips
 from stages.engine.checkpoint import Checkpoint
@@ -23,9 +23,9 @@ from stages.skeletons.input import PoseInput
 FRAMES = 12
 
 
-def spec(channels: int = 3, people: int = 1, encoder: str = "ctr-gcn", settings: dict[str, Any] | None = None) -> EncoderSpec:
+def spec(channels: int = 3, people: int = 1, encoder: str = "ctr-gcn", settings: dict[str, Any] | None = None) -> PoseSpec:
     sizes = {"width": 8, "blocks": 2} if settings is None else settings
-    return EncoderSpec(encoder, sizes, "kinect-20", channels, PoseInput(skeleton="kinect-20", frames=FRAMES, people=people))
+    return PoseSpec(encoder, sizes, "kinect-20", channels, PoseInput(skeleton="kinect-20", frames=FRAMES, people=people))
 
 
 def clips(count: int = 12, channels: int = 3, people: int = 1) -> Clips:

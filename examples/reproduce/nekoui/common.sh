@@ -28,8 +28,13 @@ EAGLE_EYE="${EAGLE_EYE:---set settings.size=64 --set settings.sigma=2}"     # it
 VI_NET="${VI_NET:---set settings.backbone=resnext50 --set settings.size=224 --set settings.sigma=3.5 --set settings.input.length=pad-back \
 --set settings.input.frames=752 --set training.micro_batch=4}"              # the same
 
-# The joints that a non-expert sees, and after it every expert.  KIMORE has five more than Kinect 1, UWA3D five fewer.
-INPUT="--skeleton kinect-20"
+# The joints that a non-expert sees, and after it every expert, and how often: KIMORE has five more than Kinect 1, UWA3D five fewer.  The
+# sets' own frame rates are kept (paper); INPUT="--skeleton kinect-20 --set settings.input.fps=10" brings them together.
+INPUT="${INPUT:---skeleton kinect-20}"
+
+# Further options of the non-expert's training, and of every expert's.
+NON_EXPERT="${NON_EXPERT:-}"
+EXPERT="${EXPERT:-}"
 
 LOOK="" APPEARANCE="--backbone $C3D --set settings.channels=$CHANNELS"
 if [ "$VIDEO" = no ]; then LOOK="-poses" APPEARANCE="--set settings.video=false"; fi
@@ -71,7 +76,7 @@ non_expert() {
     shift 2
     # shellcheck disable=SC2046  # several words
     aqa pretrain --name "$name" --method non-expert ${PRETRAIN_EPOCHS:+--epochs "$PRETRAIN_EPOCHS"} --resume auto "$@" $(sizes) \
-        --set "settings.units=$UNITS" --set "settings.discriminator_units=$DISCRIMINATOR" $(pretext "$task")
+        --set "settings.units=$UNITS" --set "settings.discriminator_units=$DISCRIMINATOR" $(pretext "$task") $NON_EXPERT
 }
 
 # adults PRETEXT [OPTION…]: adults-PRETEXT, from the sources one after the other.
@@ -84,7 +89,7 @@ adults() {
 
 # starting ENCODER: options of a model that starts from an encoder, or from scratch (`none`).
 starting() {
-    echo "--method expert --init $1"
+    echo "--method expert --init $1 $EXPERT"
     if [ "$1" = none ]; then sizes; fi
 }
 
@@ -119,7 +124,6 @@ both() {
 
 # row LABEL EVALUATION EX1 … EX5 AVERAGE: rows of a table about KIMORE, with the paper's figures; EVALUATION is `-` where none is ours.
 # The paper's averages are arithmetic.
-ROWS=""
 row() {
     label=$1 evaluation=$2
     shift 2
@@ -132,23 +136,4 @@ row() {
     average=-
     if [ "$EXERCISES" = "1 2 3 4 5" ]; then average=$1; fi
     cell "$label, Avg." "$average%" "$evaluation" spearman_mean
-}
-
-# cell LABEL PAPER EVALUATION FIGURE: one more row.
-cell() {
-    place=-
-    if [ "$3" != - ]; then place=$3:$4; fi
-    ROWS="$ROWS$1=$2=$place
-"
-}
-
-# table FILE TITLE: print the rows.
-table() {
-    file=$1 title=$2 blank=$IFS
-    IFS="
-"
-    # shellcheck disable=SC2086  # one word per line
-    set -- $ROWS
-    IFS=$blank
-    compare "$file" "$title" "$@"
 }

@@ -1,7 +1,8 @@
 #!/bin/sh
 # Figure 4: what variants of tables 1 and 2 say of single clips of one exercise, beside the truth and the clip's poses, as a page.
 # The paper does not say which clip of which exercise it shows.  Here they are the CLIPS clips of EXERCISE on which the variants disagree
-# most, and the table has the first of them: its figures are another clip's than the paper's.
+# most, and those on which the whole method is best and worst; the table has the first of them: its figures are another clip's than the
+# paper's.
 . "$(dirname "$0")/common.sh"
 EXERCISE="${EXERCISE:-1}"
 CLIPS="${CLIPS:-3}"
@@ -18,16 +19,9 @@ variants() {
     for pretext in ours inpainting prediction+pace reconstruction+pace; do echo "kimore-$pretext$LOOK$SUFFIX"; done
 }
 
-# Without --clip the page would show clips of all exercises; of all that were tested those come first on which the variants disagree.
-set --
-# shellcheck disable=SC2046
-for clip in $(aqa compare $(variants) --dry-run --json --set disagreements=100000 \
-    | sed -n "s|^ *\"clip\": \"\(.*/Es$EXERCISE\)\",\$|\1|p" | head -n "$CLIPS"); do
-    set -- "$@" --clip "$clip"
-done
 folder=$AQA_WORKSPACE/comparisons/nekoui-figure-4-es$EXERCISE$LOOK$SUFFIX
 # shellcheck disable=SC2046
-aqa compare $(variants) "$@" -o "$folder"
+aqa compare $(variants) --where "action=Es$EXERCISE" --set "disagreements=$CLIPS" -o "$folder"
 
 told=$folder/compare.json:cases/0/predicted/kimore
 compare figure-4 "Figure 4: a clip of KIMORE's exercise $EXERCISE, scores (the paper's are another clip's)" \

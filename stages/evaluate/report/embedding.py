@@ -1,8 +1,13 @@
-"""A model's representations of its test clips, brought to two dimensions by t-SNE (van der Maaten & Hinton, 2008)."""
+"""What a model makes of clips, brought to two dimensions by t-SNE (van der Maaten & Hinton, 2008) and coloured by the truth.
+
+The test clips', and where a protocol withheld labels those of its unlabelled training clips, as in figure 4 of S4AQA: "lighter colors
+indicate samples with lower scores, and darker colors indicate samples with higher scores".
+"""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +16,6 @@ from stages.arrays import Array
 from stages.evaluate.evaluation import Representation
 from stages.evaluate.report.charts import COLOURS, OTHERS
 from stages.evaluate.report.drawing import Drawing
-from stages.evaluate.table import Table
 
 FEWEST = 10
 """With fewer clips neighbourhoods mean nothing."""
@@ -20,21 +24,35 @@ _PARTS = 5
 _SIZE, _MARGIN = 460, 14
 
 
-def picture(table: Table, found: Representation | None) -> dict[str, Any] | None:
-    """Return the drawing, its legend and whose it is; None where there is nothing to draw."""
-    if found is None or len(found.clips) < FEWEST or float(np.ptp(found.values)) == 0:
+def picture(found: Representation, classes: Sequence[str] = ()) -> dict[str, Any] | None:
+    """Return the drawing, its legend and what it shows; None where there is nothing to draw.
+
+    Args:
+        found: the representations.
+        classes: names of levels or actions in the order of their colours; none where the truth is a score.
+    """
+    if len(found.clips) < FEWEST or float(np.ptp(found.values)) == 0:
         return None
-    place = {clip: number for number, clip in enumerate(table.clips)}
-    members = np.array([place[clip] for clip in found.clips])
-    styles, legend = _by_class(table, members) if table.classes else _by_score(table.truth[members])
+    by = "class" if classes else "true score"
+    styles, legend = _by_class(found.truth, classes) if classes else _by_score(np.array(found.truth, np.float64))
     flat = flattened(found.values)
-    drawing = Drawing(_SIZE, _SIZE, "t-SNE of the representations, one point per clip")
+    span = "" if classes else f", from {_said(min(map(float, found.truth)))} to {_said(max(map(float, found.truth)))}"
+    label = f"t-SNE of what {found.model} makes of {found.of}: {len(flat)} points, one per clip, coloured by {by}{span}"
+    drawing = Drawing(_SIZE, _SIZE, label)
     low, high = flat.min(axis=0), flat.max(axis=0)
     where = _MARGIN + (flat - low) / np.maximum(high - low, 1e-12) * (_SIZE - 2 * _MARGIN)
-    for (x, y), css, number in zip(where, styles, members, strict=True):
-        truth = table.classes[int(table.truth[number])] if table.classes else f"{table.truth[number]:.4g}"
-        drawing.dot((float(x), float(y)), 4.0, f"point {css}", f"{table.clips[number]}: {truth}")
-    return {"drawing": drawing, "legend": legend, "model": found.model, "by": "class" if table.classes else "true score"}
+    for clip, truth, (x, y), css in zip(found.clips, found.truth, where, styles, strict=True):
+        drawing.dot((float(x), float(y)), 4.0, f"point {css}", f"{clip}: {_said(truth)}")
+    return {
+        "drawing": drawing,
+        "legend": legend,
+        "model": found.model,
+        "of": found.of,
+        "by": by,
+        "shaded": not classes,
+        "clips": len(found.clips),
+        "left_out": found.left_out,
+    }
 
 
 def flattened(values: Array) -> Array:
@@ -49,6 +67,10 @@ def flattened(values: Array) -> Array:
         return np.asarray(tsne.fit_transform(rows.astype(np.float64)))
 
 
+def _said(truth: float | str) -> str:
+    return truth if isinstance(truth, str) else f"{truth:.4g}"
+
+
 def _by_score(truth: Array) -> tuple[list[str], list[tuple[str, str]]]:
     edges = np.quantile(truth, np.linspace(0, 1, _PARTS + 1)[1:-1])
     parts = np.searchsorted(edges, truth, side="right")
@@ -57,8 +79,8 @@ def _by_score(truth: Array) -> tuple[list[str], list[tuple[str, str]]]:
     return [f"s{part}" for part in parts], legend
 
 
-def _by_class(table: Table, members: Array) -> tuple[list[str], list[tuple[str, str]]]:
-    labels = table.truth[members].astype(int)
-    style = {number: f"c{number}" if number < COLOURS else "rest" for number in range(len(table.classes))}
-    shown = [(table.classes[number], style[number]) for number in sorted(set(labels.tolist())) if style[number] != "rest"]
-    return [style[label] for label in labels], shown + ([(OTHERS, "rest")] if "rest" in {style[label] for label in labels} else [])
+def _by_class(truth: Sequence[float | str], classes: Sequence[str]) -> tuple[list[str], list[tuple[str, str]]]:
+    style = {name: f"c{number}" for number, name in enumerate(classes[:COLOURS])}
+    styles = [style.get(str(name), "rest") for name in truth]
+    shown = [(name, css) for name, css in style.items() if css in styles]
+    return styles, shown + ([(OTHERS, "rest")] if "rest" in styles else [])

@@ -78,7 +78,7 @@ def context(evaluation: Evaluation) -> dict[str, Any]:
             )
             if part
         ],
-        "embedding": embedding.picture(table, evaluation.representation),
+        "embeddings": [each for each in (embedding.picture(made, table.classes) for made in evaluation.representations) if each],
         "streams": _streams(table, found.streams, style),
         "legend": charts.legend(style),
         "scores": None if table.classes else _scores(table, style),

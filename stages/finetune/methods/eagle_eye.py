@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stages.encoders.real_frames import as_factor, coarser
+from stages.encoders.standardise import Standardise
 from stages.engine.batch import Batch, Clips
 from stages.engine.inputs import FeatureInput, Inputs
 from stages.engine.method import Context, MethodConfig, feature_inputs
@@ -26,7 +27,6 @@ from stages.engine.training import TrainingConfig
 from stages.errors import UsageError
 from stages.finetune.methods.appearance import AppearanceStream
 from stages.finetune.methods.drawn import DrawnAssessor, DrawnSettings
-from stages.finetune.methods.layers import Standardise
 from stages.skeletons.heat_maps import draw
 from stages.skeletons.layouts import layout_named
 

@@ -29,7 +29,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stages.encoders.recurrent import both_directions, run
-from stages.encoders.spec import EncoderSpec
+from stages.encoders.spec import PoseSpec
+from stages.encoders.standardise import Standardise
 from stages.engine.batch import Batch, Clips
 from stages.engine.inputs import FeatureInput, Inputs
 from stages.engine.method import Context, MethodConfig, Phase, Sets, Step, feature_inputs
@@ -37,7 +38,6 @@ from stages.engine.streams import Shuffled, Stream
 from stages.engine.training import TrainingConfig
 from stages.errors import UsageError
 from stages.finetune.methods.appearance import AppearanceStream
-from stages.finetune.methods.layers import Standardise
 from stages.finetune.methods.skeleton import SkeletonAssessor, SkeletonSettings
 from stages.skeletons.input import PoseInput
 
@@ -72,7 +72,7 @@ class Expert(SkeletonAssessor):
         epochs=1000, batch_size=25, optimiser="adam", lr=3e-4, schedule="exponential", decay=0.9, decay_interval=100
     )
 
-    def __init__(self, settings: Settings, context: Context, encoder: EncoderSpec) -> None:
+    def __init__(self, settings: Settings, context: Context, encoder: PoseSpec) -> None:
         super().__init__(settings, context, encoder)
         self.settings: Settings = settings
         if settings.head == "linear" and settings.video:

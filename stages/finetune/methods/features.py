@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stages.arrays import Array
+from stages.encoders.standardise import Standardise
 from stages.engine.batch import Batch, Clips
 from stages.engine.inputs import FeatureInput, Inputs, segments
 from stages.engine.method import Assessor, Context, MethodConfig, Phase, Step, feature_inputs
 from stages.engine.records import Records
 from stages.engine.training import TrainingConfig
 from stages.finetune.methods import regressors
-from stages.finetune.methods.layers import Standardise
 from stages.finetune.methods.losses import regression_loss
 
 ROLE = "features"

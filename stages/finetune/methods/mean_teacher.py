@@ -16,6 +16,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
+from stages.encoders.spec import SegmentSpec
 from stages.engine.batch import Batch
 from stages.engine.method import Context, MethodConfig, Phase, Sets, Step
 from stages.engine.streams import Stream
@@ -43,10 +44,10 @@ class MeanTeacher(SemiSupervised):
     SETTINGS: ClassVar[type[MethodConfig]] = Settings
     taken: Tensor
 
-    def __init__(self, settings: Settings, context: Context) -> None:
-        super().__init__(settings, context)
-        self.teacher_encoders, self.teacher_regressor = copy.deepcopy(self.encoders), copy.deepcopy(self.regressor)
-        self.teacher_encoders.requires_grad_(False)
+    def __init__(self, settings: Settings, context: Context, encoder: SegmentSpec) -> None:
+        super().__init__(settings, context, encoder)
+        self.teacher_encoder, self.teacher_regressor = copy.deepcopy(self.encoder), copy.deepcopy(self.regressor)
+        self.teacher_encoder.requires_grad_(False)
         self.teacher_regressor.requires_grad_(False)
         self.register_buffer("taken", torch.zeros((), dtype=torch.long))
         self.steps_per_epoch = 1
@@ -62,7 +63,7 @@ class MeanTeacher(SemiSupervised):
         if self.training:
             self.follow()
         both = (labelled, unlabelled)
-        seen = self.encode_together([(self._noisy(batch), batch) for batch in both])
+        seen = self.encoder([(self._noisy(batch), batch) for batch in both])
         regression = self.regression_loss(seen[0], labelled)
         disagreement = torch.stack([self.disagreement(f, batch) for f, batch in zip(seen, both, strict=True)]).mean()
         loss = regression + self.settings.weight * self._grown() * disagreement
@@ -77,16 +78,15 @@ class MeanTeacher(SemiSupervised):
 
     def teacher(self, values: Mapping[str, Tensor], batch: Batch) -> Tensor:
         """Return the teacher's scores (N,)."""
-        parts = [self.teacher_encoders[role](values[role], batch.features[role].mask) for role in self.roles]
-        scores: Tensor = self.teacher_regressor(torch.cat(parts, dim=1))
+        scores: Tensor = self.teacher_regressor(self.teacher_encoder([(values, batch)])[0])
         return scores
 
     @torch.no_grad()
     def follow(self) -> None:
         """Move the teacher towards the student; at first faster, so that it forgets the initial weights."""
         momentum = min(self.settings.momentum, 1 - 1 / (int(self.taken) + 1))
-        own = [*self.encoders.state_dict().values(), *self.regressor.state_dict().values()]
-        followed = [*self.teacher_encoders.state_dict().values(), *self.teacher_regressor.state_dict().values()]
+        own = [*self.encoder.state_dict().values(), *self.regressor.state_dict().values()]
+        followed = [*self.teacher_encoder.state_dict().values(), *self.teacher_regressor.state_dict().values()]
         for teacher, student in zip(followed, own, strict=True):
             if teacher.is_floating_point():
                 teacher.mul_(momentum).add_(student, alpha=1 - momentum)
@@ -94,10 +94,10 @@ class MeanTeacher(SemiSupervised):
     @torch.no_grad()
     def predict(self, batch: Batch, reference: Batch | None = None) -> Mapping[str, Tensor]:
         """Return the teacher's score."""
-        return {"value": self.teacher(self.values(batch), batch)}
+        return {"value": self.teacher(self.encoder.values(batch), batch)}
 
     def _noisy(self, batch: Batch) -> dict[str, Tensor]:
-        return {role: values + self.settings.noise * torch.randn_like(values) for role, values in self.values(batch).items()}
+        return {role: values + self.settings.noise * torch.randn_like(values) for role, values in self.encoder.values(batch).items()}
 
     def _grown(self) -> float:
         done = int(self.taken) / max(1, self.settings.grow_epochs * self.steps_per_epoch)

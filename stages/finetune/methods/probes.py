@@ -14,7 +14,7 @@ from pydantic import Field
 from torch import nn
 
 from stages.arrays import Array
-from stages.encoders.spec import EncoderSpec
+from stages.encoders.spec import PoseSpec
 from stages.engine.inputs import Inputs, to_clips
 from stages.engine.method import Context, Estimator, MethodConfig, as_numpy
 from stages.engine.records import Records
@@ -46,9 +46,9 @@ class _Probe(Estimator):
     """A frozen encoder and standardised features."""
 
     SETTINGS: ClassVar[type[MethodConfig]] = Settings
-    uses_encoder: ClassVar = True
+    uses_encoder: ClassVar = "poses"
 
-    def __init__(self, settings: Settings, context: Context, encoder: EncoderSpec) -> None:
+    def __init__(self, settings: Settings, context: Context, encoder: PoseSpec) -> None:
         self.settings, self.context, self.spec = settings, context, encoder
         self.inputs = Inputs(poses=encoder.input)
         self.encoder: nn.Module = encoder.build().eval()

@@ -43,7 +43,7 @@ class PseudoLabels(SemiSupervised):
 
     def semi_step(self, labelled: Batch, unlabelled: Batch) -> Step:
         """Return the regression loss on labels and on pseudo-labels."""
-        ours, theirs = self.encode_together([(self.values(batch), batch) for batch in (labelled, unlabelled)])
+        ours, theirs = self.encoder([(self.encoder.values(batch), batch) for batch in (labelled, unlabelled)])
         regression = self.regression_loss(ours, labelled)
         guessed = F.mse_loss(self.regressor(theirs), self.pseudo_labels(unlabelled))
         return Step({"main": regression + self.settings.weight * guessed}, {"regression": regression, "pseudo": guessed})

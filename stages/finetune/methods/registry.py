@@ -29,6 +29,18 @@ METHODS: Mapping[str, Entry] = {
         "features, unlabelled clips",
     ),
     "usdl": Entry(f"{_METHODS}.usdl:USDL", "mean segment feature to a distribution over scores", "USDL, CVPR 2020", "features"),
+    "c3d-avg": Entry(
+        f"{_METHODS}.c3d_avg:C3DAVG",
+        "mean segment feature to the score, and if told so to attributes and a commentary",
+        "C3D-AVG-STL and -MTL, CVPR 2019",
+        "features",
+    ),
+    "action-net": Entry(
+        f"{_METHODS}.action_net:ActionNet",
+        "context-aware attention over the segments of a long video",
+        "ACTION-NET (dynamic stream), ACM MM 2020",
+        "features",
+    ),
     "s4aqa": Entry(
         f"{_METHODS}.s4aqa:S4AQA",
         "segment features, recovery of masked segments of unlabelled clips, aligned representations",

@@ -13,6 +13,7 @@ from pydantic import Field
 from torch import nn
 from torch.nn import functional as F
 
+from stages.encoders.spec import SegmentSpec
 from stages.engine.batch import Batch
 from stages.engine.inputs import FeatureInput
 from stages.engine.method import Context, MethodConfig, Step
@@ -36,9 +37,9 @@ class S4L(SemiSupervised):
 
     SETTINGS: ClassVar[type[MethodConfig]] = Settings
 
-    def __init__(self, settings: Settings, context: Context) -> None:
-        super().__init__(settings, context)
-        for role in self.roles[1:]:
+    def __init__(self, settings: Settings, context: Context, encoder: SegmentSpec) -> None:
+        super().__init__(settings, context, encoder)
+        for role in self.encoder.roles[1:]:
             if getattr(settings, role).views != settings.features.views:
                 views = ", ".join(settings.features.views)
                 raise UsageError(f"All features must have the same views, here {views}.", hint=f"--set settings.{role}.views=[{views}]")
@@ -48,7 +49,7 @@ class S4L(SemiSupervised):
         """Return the regression loss and the rotation loss of all clips."""
         views = range(len(self.settings.features.views))
         turned = [(view, batch) for view in views for batch in (labelled, unlabelled)]
-        found = self.encode_together([(self.values(batch, view), batch) for view, batch in turned])
+        found = self.encoder([(self.encoder.values(batch, view), batch) for view, batch in turned])
         regression = self.regression_loss(found[0], labelled)
         logits = self.rotation(torch.cat(found))
         truth = torch.cat([torch.full((len(batch),), view, device=logits.device) for view, batch in turned])

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stages.encoders.spec import EncoderSpec
+from stages.encoders.spec import PoseSpec
 from stages.engine.batch import Batch
 from stages.engine.method import Context, Phase, Step
 from stages.engine.training import TrainingConfig
@@ -25,7 +25,7 @@ class SMEGCN(SkeletonAssessor):
     SETTINGS: ClassVar = SkeletonSettings
     TRAINING: ClassVar = TrainingConfig(epochs=60, batch_size=16, optimiser="adamw", lr=3e-3, weight_decay=1e-2, schedule="cosine")
 
-    def __init__(self, settings: SkeletonSettings, context: Context, encoder: EncoderSpec) -> None:
+    def __init__(self, settings: SkeletonSettings, context: Context, encoder: PoseSpec) -> None:
         super().__init__(settings, context, encoder)
         self.dropout = nn.Dropout(settings.dropout)
         self.head = nn.Linear(self.dimensions, context.classes or 1)

@@ -14,7 +14,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from stages.encoders.spec import EncoderSpec
+from stages.encoders.spec import PoseSpec
+from stages.encoders.standardise import Standardise
 from stages.engine.batch import Batch, Clips
 from stages.engine.inputs import FeatureInput, Inputs
 from stages.engine.method import Context, MethodConfig, Phase, Sets, Step, feature_inputs
@@ -22,7 +23,6 @@ from stages.engine.streams import Shuffled, Stream
 from stages.engine.training import TrainingConfig
 from stages.errors import UsageError
 from stages.finetune.methods import fusions
-from stages.finetune.methods.layers import Standardise
 from stages.finetune.methods.skeleton import SkeletonAssessor, SkeletonSettings
 
 ROLE = "features"
@@ -46,7 +46,7 @@ class TwoModality(SkeletonAssessor):
     SETTINGS: ClassVar[type[MethodConfig]] = Settings
     TRAINING: ClassVar = TrainingConfig(epochs=60, batch_size=16, optimiser="adamw", lr=3e-3, weight_decay=1e-2, schedule="cosine")
 
-    def __init__(self, settings: Settings, context: Context, encoder: EncoderSpec) -> None:
+    def __init__(self, settings: Settings, context: Context, encoder: PoseSpec) -> None:
         if context.classes:
             raise UsageError("2M-AF predicts scores only.", hint="--task score; or --method sme-gcn for levels and actions")
         super().__init__(settings, context, encoder)

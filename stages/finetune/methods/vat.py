@@ -46,7 +46,7 @@ class VAT(SemiSupervised):
 
     def adversarial_loss(self, batch: Batch) -> Tensor:
         """Return the mean squared change of the virtual label under the worst small perturbation."""
-        values = self.values(batch)
+        values = self.encoder.values(batch)
         with deterministic(self):
             with torch.no_grad():
                 label = self._label(values, batch)

@@ -21,7 +21,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stages.encoders.spec import EncoderSpec
+from stages.encoders.spec import PoseSpec
 from stages.engine.batch import Batch, Clips
 from stages.engine.inputs import Inputs
 from stages.engine.method import MethodConfig, Phase, Pretext, Sets, Step
@@ -84,7 +84,7 @@ class AimCLR(Pretext):
     pointer: Tensor
     taken: Tensor
 
-    def __init__(self, settings: Settings, encoder: EncoderSpec) -> None:
+    def __init__(self, settings: Settings, encoder: PoseSpec) -> None:
         super().__init__()
         self.settings, self.spec = settings, encoder
         self.inputs = Inputs(poses=encoder.input)

@@ -27,7 +27,7 @@ from torch.nn import functional as F
 
 from stages.encoders.gru import GRUEncoder, coordinates
 from stages.encoders.recurrent import run
-from stages.encoders.spec import EncoderSpec
+from stages.encoders.spec import PoseSpec
 from stages.engine.batch import Batch, Clips
 from stages.engine.inputs import Inputs
 from stages.engine.method import MethodConfig, Phase, Pretext, Sets, Step
@@ -103,7 +103,7 @@ class NonExpert(Pretext):
     joints: Tensor
     mean_pose: Tensor
 
-    def __init__(self, settings: Settings, encoder: EncoderSpec) -> None:
+    def __init__(self, settings: Settings, encoder: PoseSpec) -> None:
         super().__init__()
         self.settings, self.spec = settings, encoder
         if encoder.name != "gru":

@@ -19,7 +19,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from stages.encoders.spec import EncoderSpec
+from stages.encoders.spec import PoseSpec
 from stages.engine.batch import Batch
 from stages.engine.inputs import Inputs
 from stages.engine.method import MethodConfig, Phase, Pretext, Step
@@ -67,7 +67,7 @@ class PSTL(Pretext):
     couples_batch: ClassVar = True
     degree: Tensor
 
-    def __init__(self, settings: Settings, encoder: EncoderSpec) -> None:
+    def __init__(self, settings: Settings, encoder: PoseSpec) -> None:
         super().__init__()
         self.settings, self.spec = settings, encoder
         self.inputs = Inputs(poses=encoder.input)

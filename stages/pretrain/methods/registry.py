@@ -32,6 +32,12 @@ METHODS: Mapping[str, Entry] = {
         "two-stage non-expert and expert, section 3.1",
         "poses",
     ),
+    "msfr": Entry(
+        "stages.pretrain.methods.msfr:MSFR",
+        "recovery of masked segments' features, before any score is seen",
+        "S4AQA, table IX",
+        "features",
+    ),
 }
 
 

@@ -15,7 +15,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stages.encoders.spec import EncoderSpec
+from stages.encoders.spec import PoseSpec
 from stages.engine.augment import Augmentation, augment
 from stages.engine.batch import Batch
 from stages.engine.inputs import Inputs
@@ -53,7 +53,7 @@ class SMEGCN(Pretext):
     TRAINING: ClassVar = TrainingConfig(epochs=60, batch_size=64, optimiser="adam", lr=1e-3, schedule="cosine", warmup_epochs=2)
     couples_batch: ClassVar = True
 
-    def __init__(self, settings: Settings, encoder: EncoderSpec) -> None:
+    def __init__(self, settings: Settings, encoder: PoseSpec) -> None:
         super().__init__()
         self.settings, self.spec = settings, encoder
         self.inputs = Inputs(poses=encoder.input)

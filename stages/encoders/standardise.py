@@ -1,4 +1,4 @@
-"""Layers that several methods share."""
+"""Standardisation by the training clips, as a layer."""
 
 from __future__ import annotations
 

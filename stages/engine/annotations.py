@@ -1,0 +1,69 @@
+"""What a method learns beside its target: columns of the manifest as classes (a dive's position) or as sentences (a commentary).
+
+Names of classes and vocabularies come from training clips only and are stored in the model (:class:`stages.engine.method.Context`).
+Nothing is demanded of a clip: where a cell is empty, or says what training never saw, there is :data:`MISSING`, which losses leave out.
+N clips, W words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from stages.arrays import Array
+from stages.datasets.manifest import Row
+from stages.errors import UsageError
+
+Kind = Literal["class", "words"]
+"""``class``: one of several names; ``words``: a sentence."""
+
+MISSING = -1
+"""Stands for an annotation that is not there, and behind the end of a sentence."""
+END = 0
+"""Ends a sentence; the words of the vocabulary are counted from 1."""
+
+
+def names_of(rows: Sequence[Row], column: str, kind: Kind) -> tuple[str, ...]:
+    """Return the classes, or the vocabulary in lower case, that the training rows have in a column, in alphabetical order.
+
+    Raises:
+        UsageError: the column is empty in all of them, or has a single class.
+    """
+    cells = {row.text(column) for row in rows} - {""}
+    found = sorted(cells if kind == "class" else {word for cell in cells for word in _words(cell)})
+    if not found:
+        raise UsageError(f"No training clip has a value in '{column}', which the method is to learn.", hint="leave the column out")
+    if kind == "class" and len(found) == 1:
+        raise UsageError(f"'{column}' has a single value in training: {found[0]}.", hint="leave the column out")
+    return tuple(found)
+
+
+def encode(rows: Sequence[Row], column: str, kind: Kind, names: Sequence[str]) -> Array:
+    """Return what the rows say in a column: places in ``names`` (N,), or sentences (N, W), each closed by :data:`END`."""
+    if kind == "class":
+        known = {name: place for place, name in enumerate(names)}
+        return np.array([known.get(row.text(column), MISSING) for row in rows], dtype=np.int64)
+    known = {name: place for place, name in enumerate(names, start=END + 1)}
+    sentences = [[known.get(word, MISSING) for word in _words(row.text(column))] for row in rows]
+    closed = [[*sentence, END] if sentence else [] for sentence in sentences]
+    encoded = np.full((len(rows), max(map(len, closed), default=0)), MISSING, dtype=np.int64)
+    for place, sentence in enumerate(closed):
+        encoded[place, : len(sentence)] = sentence
+    return encoded
+
+
+def decode(values: Array, names: Sequence[str]) -> list[str]:
+    """Return in words what a method says: of classes (N,), or of sentences (N, W), each up to its end."""
+    if values.ndim == 1:
+        return [names[int(value)] for value in values]
+    return [" ".join(names[word - 1] for word in _until_end(sentence.tolist())) for sentence in values]
+
+
+def _until_end(sentence: list[int]) -> list[int]:
+    return sentence[: next((place for place, word in enumerate(sentence) if word <= END), len(sentence))]
+
+
+def _words(text: str) -> list[str]:
+    return text.lower().split()
