@@ -70,6 +70,7 @@ FeaturesOption = Annotated[Path | None, typer.Option("--features", help="Folder 
 BackboneOption = Annotated[
     str | None, typer.Option("--backbone", metavar="NAME", help="Which features of the set; default: the only ones.")
 ]
+ImagesOption = Annotated[Path | None, typer.Option("--images", help="Folder or merged file of pictures.")]
 ManifestOption = Annotated[Path | None, typer.Option("--manifest", help="CSV of the clips, instead of the one beside the artifacts.")]
 
 

@@ -72,3 +72,31 @@ def write_feature_set(folder: Path, *, views: tuple[str, ...] = ("original", "fl
             rows.append((name, values | {"score": round(50 * quality, 3)}))
     (folder / "manifest.csv").write_text(manifest.from_rows(rows, folder.name).to_csv())
     return [name for name, _ in rows]
+
+
+def write_image_set(folder: Path, *, cameras: int = 2, size: int = 16, subjects: int = SUBJECTS) -> list[str]:
+    """Write pictures of a spot that rises, higher for a better score, as cameras beside each other see it, and their manifest."""
+    rows = []
+    for subject in range(subjects):
+        for number in range(CLIPS_EACH):
+            seed = 100 * subject + number
+            quality, name = float(np.random.default_rng(seed).uniform(0.1, 1)), f"s{subject}/clip-{number}"
+            frames = 12 + 4 * number
+            height = size - 3 - quality * (size - 6) * np.sin(np.linspace(0, np.pi, frames))
+            images = np.zeros((cameras, frames, 3, size, size), np.uint8)
+            for camera in range(cameras):
+                for frame in range(frames):
+                    row, column = round(height[frame]), size // 4 + camera * size // 4
+                    images[camera, frame, :, row - 2 : row + 3, column - 2 : column + 3] = 255
+            views = [
+                {"name": "original" if not camera else f"yaw+{45 * camera}", "yaw": 45.0 * camera, "pitch": 0.0}
+                for camera in range(cameras)
+            ]
+            documents = {"clip": {"frames": frames, "views": views}, "config": {}, "provenance": {}}
+            arrays = {"images": images, "timestamps": np.arange(frames) / 30}
+            store.write(folder / f"{name}.h5", store.Artifact(Header("images", "extract-maps", 1, f"spot-{seed}"), arrays, documents))
+            rows.append(
+                (name, {"subject": f"s{subject}", "score": round(50 * quality, 3), "label": str(round(2 * quality)), "moment": f"m{seed}"})
+            )
+    (folder / "manifest.csv").write_text(manifest.from_rows(rows, folder.name).to_csv())
+    return [name for name, _ in rows]

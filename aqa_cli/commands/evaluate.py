@@ -40,6 +40,7 @@ def command(
     ] = None,
     poses: options.PosesOption = None,
     features: options.FeaturesOption = None,
+    images: options.ImagesOption = None,
     manifest: Annotated[
         Path | None, typer.Option("--manifest", help="CSV of clips and scores, instead of the one beside the artifacts.")
     ] = None,
@@ -84,7 +85,7 @@ def command(
             dataset=dataset,
             models=model or (),
             weights=_numbers(weights),
-            places=Places(poses, features, manifest),
+            places=Places(poses, features, manifest, images),
             output=output,
         )
         content = evaluation.to_json()

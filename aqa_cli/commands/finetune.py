@@ -26,6 +26,7 @@ def command(
     poses: options.PosesOption = None,
     features: options.FeaturesOption = None,
     backbone: options.BackboneOption = None,
+    images: options.ImagesOption = None,
     manifest: options.ManifestOption = None,
     workspace: options.WorkspaceOption = None,
     config: options.ConfigOption = None,
@@ -56,5 +57,5 @@ def command(
     )
     run_options = options.run_options(workspace, device=device, resume=resume, overwrite=overwrite, dry_run=dry_run, shard=shard)
     resolved = resolve_finetune(options.layers(config, assignments, flags))
-    folder, summary = run(resolved.config, run_options, name=name, init=init, places=Places(poses, features, manifest))
+    folder, summary = run(resolved.config, run_options, name=name, init=init, places=Places(poses, features, manifest, images))
     console.summary(summary, folder)

@@ -27,6 +27,7 @@ def command(
     poses: Annotated[list[Path] | None, typer.Option("--poses", "-i", help="Folder or merged file of poses; repeatable.")] = None,
     features: Annotated[list[Path] | None, typer.Option("--features", help="Folder or merged file of features; repeatable.")] = None,
     backbone: options.BackboneOption = None,
+    images: Annotated[list[Path] | None, typer.Option("--images", help="Folder or merged file of pictures; repeatable.")] = None,
     output: options.OutputOption = None,
     workspace: options.WorkspaceOption = None,
     config: options.ConfigOption = None,
@@ -53,6 +54,7 @@ def command(
         "settings.features.backbone": backbone,
     }
     places = [*(Places(poses=path) for path in poses or ()), *(Places(features=path) for path in features or ())]
+    places += [Places(images=path) for path in images or ()]
     run_options = options.run_options(workspace, device=device, resume=resume, overwrite=overwrite, dry_run=dry_run, shard=shard)
     resolved = resolve_pretrain(options.layers(config, assignments, flags))
     target, summary = run(resolved.config, run_options, name=name, init=init, places=places, output=output)

@@ -44,6 +44,7 @@ def command(
     name: Annotated[str | None, typer.Option("--name", help="Name of the sweep; default: <data set>-by-<key>.")] = None,
     poses: options.PosesOption = None,
     features: options.FeaturesOption = None,
+    images: options.ImagesOption = None,
     backbone: options.BackboneOption = None,
     manifest: options.ManifestOption = None,
     workspace: options.WorkspaceOption = None,
@@ -81,7 +82,7 @@ def command(
     )
     run_options = options.run_options(workspace, device=device, resume=resume, overwrite=overwrite, dry_run=dry_run, shard=shard)
     settings = resolve_sweep(options.layers(config, assignments, flags)).config
-    sweep = stage.run(settings, run_options, name=name, places=Places(poses, features, manifest))
+    sweep = stage.run(settings, run_options, name=name, places=Places(poses, features, manifest, images))
     if as_json:
         console.result(sweep.to_json(), as_json=True, text="")
         return

@@ -7,13 +7,16 @@ N clips, W words.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
+import torch
 
 from stages.arrays import Array
 from stages.datasets.manifest import Row
+from stages.engine.batch import Clips
 from stages.errors import UsageError
 
 Kind = Literal["class", "words"]
@@ -52,6 +55,12 @@ def encode(rows: Sequence[Row], column: str, kind: Kind, names: Sequence[str]) -
     for place, sentence in enumerate(closed):
         encoded[place, : len(sentence)] = sentence
     return encoded
+
+
+def annotated(clips: Clips, rows: Sequence[Row], kinds: Mapping[str, Kind], names: Mapping[str, Sequence[str]]) -> Clips:
+    """Return clips with what their rows say in some columns, given each column's classes or vocabulary."""
+    encoded = {column: encode(rows, column, kind, names[column]) for column, kind in kinds.items()}
+    return replace(clips, annotations={column: torch.from_numpy(values) for column, values in encoded.items()})
 
 
 def decode(values: Array, names: Sequence[str]) -> list[str]:

@@ -14,11 +14,11 @@ from stages.datasets import splits
 from stages.datasets.splits import Fold
 from stages.encoders.spec import EncoderSpec, PoseSpec, PretrainedEncoder, SegmentSpec, fresh_spec
 from stages.engine import loop
-from stages.engine.annotations import encode, names_of
+from stages.engine.annotations import annotated, names_of
 from stages.engine.batch import Batch, Clips, joined
 from stages.engine.inputs import Inputs, feature_size, skeletons_of
 from stages.engine.method import Assessor, Context, Estimator, Method
-from stages.engine.records import POSES, Record, Records
+from stages.engine.records import IMAGES, POSES, Record, Records
 from stages.engine.seeding import seed_of
 from stages.engine.targets import Target
 from stages.finetune.config import FinetuneConfig
@@ -88,7 +88,7 @@ def context_of(cls: type[Method], settings: Any, records: list[Record], target: 
             channels = channels_of(records[0].poses, (poses.input if poses else wanted) or PoseInput())
             skeleton = poses.skeleton if poses else skeleton_of(wanted, skeletons_of(records)) if wanted else records[0].poses.layout.name
             people = poses.input.people if poses else getattr(wanted, "people", 1)
-        else:
+        elif role != IMAGES:  # their size is the encoder's to know
             sizes[role] = spec.sizes[role] if isinstance(spec, SegmentSpec) else feature_size(records, role, getattr(settings, role))
     rows = [record.row for record in records]
     names = {column: names_of(rows, column, kind) for column, kind in cls.annotations(settings).items()}
@@ -106,7 +106,9 @@ def _spec(job: Job) -> EncoderSpec:
 def _train(job: Job, target: Target, context: Context, spec: EncoderSpec | None) -> Made:
     method = loop.initialise(lambda: construct(job.cls, job.settings, context, spec), job.seed)
     assert isinstance(method, Assessor)
-    train = joined([_annotated(_clips(job, job.train, inputs, target), job, context) for inputs in method.inputs.with_copies()])
+    rows, kinds = [record.row for record in job.train], job.cls.annotations(job.settings)
+    copies = [_clips(job, job.train, inputs, target) for inputs in method.inputs.with_copies()]
+    train = joined([annotated(clips, rows, kinds, context.annotations) for clips in copies])
     held_out = _clips(job, job.validation, method.inputs, target) if job.validation else None
     method.measure(train)
     if job.encoder is not None:  # its own statistics are part of it, so that they come last
@@ -154,13 +156,6 @@ def _clips(job: Job, records: list[Record], inputs: Inputs, target: Target | Non
     if target is None:
         return prepared
     return replace(prepared, target=torch.from_numpy(target.encode(rows)), group=torch.from_numpy(target.group_index(rows)))
-
-
-def _annotated(clips: Clips, job: Job, context: Context) -> Clips:
-    """Return the training clips with what else the method learns of them."""
-    rows, kinds = [record.row for record in job.train], job.cls.annotations(job.settings)
-    encoded = {column: encode(rows, column, kind, context.annotations[column]) for column, kind in kinds.items()}
-    return replace(clips, annotations={column: torch.from_numpy(values) for column, values in encoded.items()})
 
 
 def _validation_figure(method: Assessor, clips: Clips | None, device: torch.device, reference: Batch | None) -> dict[str, float]:

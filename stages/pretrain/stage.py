@@ -20,6 +20,7 @@ from stages.datasets.splits import Fold
 from stages.encoders.spec import EncoderSpec, PretrainedEncoder, fresh_spec
 from stages.engine import device as devices
 from stages.engine import loop, plan
+from stages.engine.annotations import annotated, names_of
 from stages.engine.batch import Clips, joined
 from stages.engine.checkpoint import Checkpoint
 from stages.engine.inputs import to_clips
@@ -88,6 +89,7 @@ class _Pretraining:
         self.options = options
         self.cls = method_class(config.method)
         self.settings = resolve(self.cls.SETTINGS, [Layer("settings", config.settings)]).config
+        self.annotations = self.cls.annotations(self.settings)
         self.sets = _open_sets(config, wanted(self.cls, self.settings), options, places)
         settings = with_feature_names(config.settings, list(self.sets.values()))
         self.config = config.model_copy(update={"dataset": tuple(self.sets), "settings": settings})
@@ -124,9 +126,9 @@ class _Pretraining:
         method = loop.initialise(build, self.config.seed)
         assert isinstance(method, Pretext)
         device = devices.choose(self.options.device)
-        copies = method.inputs.with_copies()
-        sets = {name: joined([to_clips(records, inputs) for inputs in copies]) for name, records in train.items()}
-        sets["train"] = joined([to_clips(everything, inputs) for inputs in copies]) if len(sets) > 1 else next(iter(sets.values()))
+        names = {column: names_of([record.row for record in everything], column, kind) for column, kind in self.annotations.items()}
+        sets = {name: self._prepared(records, method, names) for name, records in train.items()}
+        sets["train"] = self._prepared(everything, method, names) if len(sets) > 1 else next(iter(sets.values()))
         method.measure(sets["train"])
         validation = to_clips(held_out, method.inputs) if held_out else None
         setting = loop.Setting(
@@ -148,6 +150,11 @@ class _Pretraining:
         self._write(part, item, method, spec, training)
         assert setting.checkpoint is not None
         setting.checkpoint.remove()
+
+    def _prepared(self, records: list[Record], method: Pretext, names: Mapping[str, Sequence[str]]) -> Clips:
+        rows = [record.row for record in records]
+        copies = [to_clips(records, inputs) for inputs in method.inputs.with_copies()]
+        return joined([annotated(clips, rows, self.annotations, names) for clips in copies])
 
     def _spec(self, records: list[Record]) -> EncoderSpec:
         if self.init is None:

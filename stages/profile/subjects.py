@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from stages.encoders.segments import SegmentsConfig
-from stages.encoders.spec import EncoderSpec, PoseSpec, SegmentSpec, encoder_config
-from stages.engine.batch import Batch, Features
+from stages.encoders.spec import EncoderSpec, ImageSpec, PoseSpec, SegmentSpec, encoder_config
+from stages.encoders.video import VideoConfig, side_of
+from stages.engine.batch import Batch, Features, Images
 from stages.engine.method import Assessor, Context
+from stages.engine.records import IMAGES, POSES
 from stages.errors import UsageError
 from stages.finetune.methods.registry import method_class
 from stages.finetune.model import construct
@@ -23,6 +25,8 @@ FRAMES = 16
 """Frames of a segment."""
 SIDE = 224
 """Rows and columns of a frame."""
+PICTURE = 128
+"""Rows and columns of a body map (U-VI)."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,11 @@ def method(name: str, settings: Any, shape: Shape, device: torch.device) -> Subj
         raise UsageError(f"{name} is fitted, not run as a network: there is nothing to count.", hint="aqa methods lists the others")
     torch.manual_seed(0)
     sizes = {
-        role: (getattr(settings, role).segments or shape.segments, shape.dimensions) for role in cls.consumes(settings) if role != "poses"
+        role: (getattr(settings, role).segments or shape.segments, shape.dimensions)
+        for role in cls.consumes(settings)
+        if role not in (POSES, IMAGES)
     }
+    side = _side(settings) if IMAGES in cls.consumes(settings) else None
     poses: PoseInput | None = getattr(settings, "input", None)
     skeleton = layout_named((poses.skeleton if poses else None) or shape.skeleton)
     names = dict.fromkeys(cls.annotations(settings), ("0", "1"))  # how many there are only data know
@@ -79,12 +86,15 @@ def method(name: str, settings: Any, shape: Shape, device: torch.device) -> Subj
     spec: EncoderSpec | None = None
     if cls.uses_encoder == "features":
         spec = SegmentSpec(settings.model_dump(mode="json", include=set(SegmentsConfig.model_fields)), sizes)
+    elif cls.uses_encoder == "images":
+        assert side is not None
+        spec = ImageSpec(settings.encoder, encoder_config(settings.encoder, settings.encoder_settings).model_dump(), 3, (side, side))
     elif cls.uses_encoder:
         assert poses is not None
         sized = encoder_config(settings.encoder, settings.encoder_settings).model_dump(mode="json")
         spec = PoseSpec(settings.encoder, sized, skeleton.name, shape.channels, poses.model_copy(update={"skeleton": skeleton.name}))
     built: Assessor = construct(cls, settings, context, spec).to(device).eval()
-    batch = _random(poses, len(skeleton.joints), sizes, shape).to(device)
+    batch = replace(_random(poses, len(skeleton.joints), sizes, shape), images=_pictures(side, settings, shape)).to(device)
     reference = batch if built.reference_size else None
     return Subject(name, built, lambda: built.predict(batch, reference))
 
@@ -95,6 +105,23 @@ def _random(poses: PoseInput | None, joints: int, sizes: Mapping[str, tuple[int,
     size = (shape.channels, frames, joints, poses.people) if poses else (0, 0, 0, 0)
     mask, zeros = torch.ones(count, frames, dtype=torch.bool), torch.zeros(count)
     return Batch(tuple(map(str, range(count))), torch.randn(count, *size), mask, zeros, zeros.long(), features)
+
+
+def _side(settings: Any) -> int:
+    """Return the rows and columns of pictures: those of the network that is trained along, or the published body maps'."""
+    network = getattr(settings, "backbone", None)
+    return side_of(network) if isinstance(network, VideoConfig) else PICTURE
+
+
+def _pictures(side: int | None, settings: Any, shape: Shape) -> Images | None:
+    """Return as many pictures as a method looks at once."""
+    if side is None:
+        return None
+    network = getattr(settings, "backbone", None)
+    frames = network.segments * network.length if isinstance(network, VideoConfig) else settings.frames
+    count = torch.full((shape.batch,), frames)
+    values = torch.randint(0, 256, (shape.batch * frames, 1, 3, side, side), dtype=torch.uint8)
+    return Images(values, count.cumsum(0) - count, count)
 
 
 def backbone(name: str, shape: Shape, device: torch.device) -> Subject:

@@ -61,3 +61,14 @@ def test_profile__what_cannot_be_profiled(aqa) -> None:
     assert (code, "kinematics-ridge is fitted, not run as a network" in err) == (2, True)
     code, _, err = aqa("profile", "--backbone", "resnet50")
     assert (code, "resnet50 cannot be built without its weights" in err) == (2, True)
+
+
+def test_profile__methods_that_see_pictures(aqa) -> None:
+    small = ("--set", "settings.encoder_settings={width: 2, features: 4}", "--set", "settings.frames=2", "--set", "settings.units=8")
+    code, out, err = aqa("profile", "--method", "u-vi", "--repeats", "0", *small, "--json")
+    assert code == 0, err
+    assert json.loads(out)[0]["parameters"] > 16 * 16 * 16 * 32
+    sizes = ("--set", "settings.encoder_settings.width=8", "--set", "settings.encoder_settings.blocks=2", "--frames", "16")
+    video = ("--set", "settings.video=frames", "--set", "settings.backbone={network: tiny, segments: 1}")
+    code, out, err = aqa("profile", "--method", "2m-af", *sizes, *video, "--repeats", "0", "--json")
+    assert code == 0, err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import numpy as np
 import pytest
 
 from examples.two_modalities import write as write_two_modalities
+from stages.artifacts import store
+from stages.extract_features.backbones.registry import HERE
 
 SMALL = ("--set", "settings.encoder_settings.width=8", "--set", "settings.encoder_settings.blocks=2", "--set", "settings.input.frames=16")
 TRAIN = ("--dataset", "two", "--protocol", "2-fold", "--select", "last", "--set", "training.lr=0.01")
@@ -62,6 +65,34 @@ def test_finetune__no_features(aqa, workspace: Path) -> None:
     write_two_modalities(workspace, subjects=4, each=2)
     code, _, err = aqa("finetune", "--method", "2m-af", *TRAIN, "--backbone", "i3d")
     assert (code, "There are no features of 'two' by 'i3d'" in err, "aqa extract-features" in err) == (2, True, True)
+
+
+def write_frames(workspace: Path, *, side: int = 16) -> None:
+    """Write frames of the clips of ``two``: a grey that says the score."""
+    table = (workspace / "poses/two/manifest.csv").read_text()
+    for row in csv.DictReader(table.splitlines()):
+        images = np.full((1, 18, 3, side, side), 40 + int(float(row["score"])), np.uint8)
+        documents = {"clip": {"views": [{"name": "original", "yaw": 0.0, "pitch": 0.0}]}, "config": {}, "provenance": {}}
+        arrays = {"images": images, "timestamps": np.arange(18) / 30}
+        header = store.Header("images", "extract-maps", 1, row["clip"])
+        store.write(workspace / f"images/two/{row['clip']}.h5", store.Artifact(header, arrays, documents))
+    (workspace / "images/two/manifest.csv").write_text(table)
+
+
+def test_finetune__the_rgb_stream_from_frames_end_to_end(aqa, workspace: Path) -> None:
+    write_two_modalities(workspace, subjects=4, each=3)
+    write_frames(workspace)
+    video = ("--set", "settings.video=frames", "--set", "settings.backbone={network: tiny, segments: 1, weights: packaged}")
+    code, _, err = aqa("finetune", "--method", "2m-af", *TRAIN, "--epochs", "2", "--set", "training.micro_batch=4", *SMALL, *video)
+    assert code == 0, err
+    code, out, err = aqa("evaluate")
+    assert (code, "picks that were the nearest" in out) == (0, True), err
+    model = store.read(workspace / "models/two-2m-af/fold-1/0.h5", "model")
+    started = store.read(HERE / "tiny.h5").arrays
+    (name,) = [name for name in model.arrays if name.endswith("video.network.layers.0.weight")]
+    moved = np.abs(model.arrays[name] - started["weights/layers.0.weight"])
+    assert 0 < moved.max() < 0.02, "the network starts from its packaged weights and learns slowly"
+    assert {entry["role"] for entry in model.documents["provenance"]["inputs"]} == {"poses", "images"}
 
 
 @pytest.mark.slow

@@ -101,6 +101,7 @@ METHODS: Mapping[str, Entry] = {
     "kinematics-trees": Entry(
         f"{_METHODS}.kinematics:KinematicsTrees", "kinematic statistics of the joints + extremely randomised trees", "baseline", "poses"
     ),
+    "u-vi": Entry(f"{_METHODS}.u_vi:UVIAssessor", "canonical poses of pictures + recurrent network", "U-VI, BMVC 2021", "images"),
     "features-ridge": Entry(f"{_METHODS}.features:FeaturesRidge", "mean segment feature + ridge regression", "baseline", "features"),
     "features-svr": Entry(f"{_METHODS}.features:FeaturesSVR", "mean segment feature + support vector regression", "baseline", "features"),
     "features-mlp": Entry(f"{_METHODS}.features:FeaturesMLP", "mean segment feature + perceptron", "baseline", "features"),

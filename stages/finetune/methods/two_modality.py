@@ -1,13 +1,14 @@
 """2M-AF: a skeleton stream and an RGB stream, each with its regressor, and a fusion that picks or joins (2M-AF, section 3.2).
 
-The skeleton stream is an encoder (SME-GCN with ``--init``), the RGB stream the mean of a clip's segment features.  With the
-preference fusion, the prediction says which stream it was taken from, how sure the choice was, and what every stream says.
+The skeleton stream is an encoder (SME-GCN with ``--init``), the RGB stream the mean of a clip's segment features, or a video network that
+is trained along (``video=frames``).  With the preference fusion, the prediction says which stream it was taken from, how sure the choice
+was, and what every stream says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import ClassVar
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -16,8 +17,9 @@ from torch import Tensor, nn
 
 from stages.encoders.spec import PoseSpec
 from stages.encoders.standardise import Standardise
+from stages.encoders.video import VideoConfig, VideoEncoder
 from stages.engine.batch import Batch, Clips
-from stages.engine.inputs import FeatureInput, Inputs
+from stages.engine.inputs import FeatureInput, ImageInput, Inputs
 from stages.engine.method import Context, MethodConfig, Phase, Sets, Step, feature_inputs
 from stages.engine.streams import Shuffled, Stream
 from stages.engine.training import TrainingConfig
@@ -33,7 +35,14 @@ STREAMS = ("skeleton", "rgb", "both")
 class Settings(SkeletonSettings):
     """Settings of the framework."""
 
+    video: Literal["features", "frames"] = "features"
+    """What the RGB stream starts from: features that were extracted before, or frames (``aqa extract-maps --source frames``)."""
     features: FeatureInput = FeatureInput()
+    images: ImageInput = ImageInput()
+    backbone: VideoConfig = VideoConfig()
+    """The video network that sees the frames."""
+    backbone_lr: float = Field(0.1, gt=0)
+    """Factor on its learning rate."""
     fusion: fusions.FusionName = "pfm"
     """How the streams become one score (tables 4 and 8); ``simple`` and ``mlp`` are the same."""
     fusion_size: int = Field(128, ge=2)
@@ -50,24 +59,46 @@ class TwoModality(SkeletonAssessor):
         if context.classes:
             raise UsageError("2M-AF predicts scores only.", hint="--task score; or --method sme-gcn for levels and actions")
         super().__init__(settings, context, encoder)
-        self.inputs = Inputs(encoder.input, feature_inputs(type(self), settings, context))
-        size = int(np.prod(context.features[ROLE][1:]))
+        frames = settings.video == "frames"
+        self.inputs = Inputs(encoder.input, feature_inputs(type(self), settings, context), settings.images if frames else None)
+        self.video = VideoEncoder(settings.backbone) if frames else None
+        size = self.video.dimensions if self.video is not None else int(np.prod(context.features[ROLE][1:]))
         self.standardise = Standardise(size)
         self.dropout = nn.Dropout(settings.dropout)
         self.fusion = fusions.build(settings.fusion, self.dimensions, size, settings.fusion_size)
 
     @classmethod
     def consumes(cls, settings: Settings) -> tuple[str, ...]:
-        """Return that poses and features are taken."""
-        return ("poses", ROLE)
+        """Return that poses are taken, and features or frames."""
+        return ("poses", ROLE if settings.video == "features" else "images")
 
     def measure(self, train: Clips) -> None:
-        """Take the mean and the deviation of the training clips' features."""
-        self.standardise.measure(train.features[ROLE].mean().flatten(1))
+        """Take the mean and the deviation of the training clips' features; or the weights that the video network starts from."""
+        if self.video is not None:
+            self.video.load()
+        else:
+            self.standardise.measure(train.features[ROLE].mean().flatten(1))
+
+    def optimisers(self, phase: Phase) -> dict[str, Iterable[Any]]:
+        """Return one optimiser with the learning rates of the encoder and of the video network apart."""
+        groups = list(super().optimisers(phase)["main"])
+        if self.video is None:
+            return {"main": groups}
+        inside = {id(parameter) for parameter in self.video.parameters()}
+        rest = [parameter for parameter in groups[0]["params"] if id(parameter) not in inside]
+        own = {"params": list(self.video.parameters()), "lr_factor": self.settings.backbone_lr}
+        return {"main": [{"params": rest}, own, *groups[1:]]}
+
+    def _rgb(self, batch: Batch) -> Tensor:
+        """Return the RGB stream's representation (N, D)."""
+        if self.video is None:
+            return self.standardise(batch.features[ROLE].mean().flatten(1))
+        assert batch.images is not None
+        return self.video(batch.images)
 
     def represent(self, batch: Batch) -> Tensor:
         """Return both streams' features side by side."""
-        return torch.cat([self.embed(batch), self.standardise(batch.features[ROLE].mean().flatten(1))], dim=1)
+        return torch.cat([self.embed(batch), self._rgb(batch)], dim=1)
 
     def streams(self, sets: Sets, phase: Phase, training: TrainingConfig) -> dict[str, Stream]:
         """Return the batches; the batch norms of the fusion after FALCONS cannot take a last batch of one clip."""
@@ -75,8 +106,7 @@ class TwoModality(SkeletonAssessor):
 
     def forward(self, batch: Batch) -> fusions.Candidates:
         """Return the candidates' scores (N, K) and the logits of the choice."""
-        video = self.standardise(batch.features[ROLE].mean().flatten(1))
-        candidates: fusions.Candidates = self.fusion(self.dropout(self.embed(batch)), self.dropout(video))
+        candidates: fusions.Candidates = self.fusion(self.dropout(self.embed(batch)), self.dropout(self._rgb(batch)))
         return candidates
 
     def step(self, batches: Mapping[str, Batch], phase: Phase) -> Step:

@@ -38,6 +38,12 @@ METHODS: Mapping[str, Entry] = {
         "S4AQA, table IX",
         "features",
     ),
+    "u-vi": Entry(
+        "stages.pretrain.methods.u_vi:UVI",
+        "the pose that two views of a moment have in common, by swapped reconstruction and shifts",
+        "U-VI, BMVC 2021",
+        "images",
+    ),
 }
 
 
