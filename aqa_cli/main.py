@@ -17,6 +17,7 @@ COMMANDS = {
     "extract-pose": "aqa_cli.commands.extract_pose",
     "extract-features": "aqa_cli.commands.extract_features",
     "extract-kinematics": "aqa_cli.commands.extract_kinematics",
+    "extract-maps": "aqa_cli.commands.extract_maps",
     "import-poses": "aqa_cli.commands.import_poses",
     "import-features": "aqa_cli.commands.import_features",
     "render": "aqa_cli.commands.render",

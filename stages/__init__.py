@@ -15,6 +15,7 @@
 ``extract_pose``       stage: videos into poses; estimators, one file each
 ``extract_features``   stage: what video networks see in the segments of a clip; backbones, one file each
 ``extract_kinematics`` stage: poses, or a robot's kinematics, into frequencies of their segments
+``extract_maps``       stage: poses, videos and published maps into pictures of bodies, from real and virtual cameras
 ``import_poses``       stage: a data set's skeletons, or another tool's files, into pose artifacts
 ``import_features``    stage: other people's features into feature artifacts
 ``render``             stage: skeletons drawn over their videos

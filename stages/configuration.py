@@ -33,6 +33,7 @@ RESOLVERS: Mapping[str, str] = {
     "extract-pose": "stages.extract_pose.config:ExtractPoseConfig",
     "extract-features": "stages.extract_features.config:resolve_extract_features",
     "extract-kinematics": "stages.extract_kinematics.config:ExtractKinematicsConfig",
+    "extract-maps": "stages.extract_maps.config:ExtractMapsConfig",
     "import-poses": "stages.import_poses.config:ImportPosesConfig",
     "import-features": "stages.import_features.config:ImportFeaturesConfig",
     "render": "stages.render.config:RenderConfig",

@@ -16,8 +16,8 @@ STAGES = sorted(path.parent.name for path in (ROOT / "stages").glob("*/stage.py"
 
 
 def test_stages__are_those_that_are_known() -> None:
-    first = ["compare", "evaluate", "extract_features", "extract_kinematics", "extract_pose"]
-    assert [*first, "finetune", "import_features", "import_poses", "pretrain", "render", "sweep"] == STAGES
+    first = ["compare", "evaluate", "extract_features", "extract_kinematics", "extract_maps"]
+    assert [*first, "extract_pose", "finetune", "import_features", "import_poses", "pretrain", "render", "sweep"] == STAGES
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -42,6 +42,7 @@ def test_example_configuration__is_valid(stage: str) -> None:
     from stages.evaluate.config import EvaluateConfig
     from stages.extract_features.config import resolve_extract_features
     from stages.extract_kinematics.config import ExtractKinematicsConfig
+    from stages.extract_maps.config import ExtractMapsConfig
     from stages.extract_pose.config import ExtractPoseConfig
     from stages.finetune.config import resolve_finetune
     from stages.import_features.config import ImportFeaturesConfig
@@ -55,6 +56,7 @@ def test_example_configuration__is_valid(stage: str) -> None:
         "evaluate": lambda layers: resolve(EvaluateConfig, layers),
         "extract_features": resolve_extract_features,
         "extract_kinematics": lambda layers: resolve(ExtractKinematicsConfig, layers),
+        "extract_maps": lambda layers: resolve(ExtractMapsConfig, layers),
         "extract_pose": lambda layers: resolve(ExtractPoseConfig, layers),
         "finetune": resolve_finetune,
         "import_features": lambda layers: resolve(ImportFeaturesConfig, layers),

@@ -21,6 +21,17 @@ def test_default__the_environment_then_the_folder_here(monkeypatch: pytest.Monke
     assert Workspace.default().root == Path("aqa-workspace")
 
 
+def test_image_sets__folders_and_merged_files_under_one_name(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    assert workspace.image_sets() == []
+    (workspace.images / "a").mkdir(parents=True)
+    for name in ("a.h5", "b.h5", "preview.png", ".c.h5"):
+        (workspace.images / name).touch()
+    assert workspace.image_sets() == ["a", "b"]
+    assert workspace.image_set("a") == workspace.images / "a"
+    assert workspace.image_set("b") == workspace.images / "b.h5"
+
+
 def test_pose_sets__folders_and_merged_files_under_one_name(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
     assert workspace.pose_sets() == []

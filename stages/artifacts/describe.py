@@ -213,9 +213,16 @@ def _features(artifact: Artifact) -> Facts:
     return {"views": features.shape[0], "segments": features.shape[1], "dimensions": features.shape[2], "dtype": str(features.dtype)}
 
 
+def _flow(artifact: Artifact) -> Facts:
+    frames, _, rows, columns = artifact.arrays["flow"].shape
+    return {"frames": frames, "rows": rows, "columns": columns}
+
+
 def _images(artifact: Artifact) -> Facts:
-    frames, channels, rows, columns = artifact.arrays["images"].shape
-    return {"frames": frames, "channels": channels, "rows": rows, "columns": columns}
+    _, frames, channels, rows, columns = artifact.arrays["images"].shape
+    clip = artifact.documents["clip"]
+    sizes = {"frames": frames, "channels": channels, "rows": rows, "columns": columns}
+    return {"kind": clip.get("kind"), "views": [view["name"] for view in clip["views"]]} | sizes
 
 
 def _network(artifact: Artifact) -> Facts:
@@ -264,6 +271,7 @@ def _checkpoint(artifact: Artifact) -> Facts:
 _FACTS: Mapping[str, Callable[[Artifact], Facts]] = {
     "poses": _poses,
     "features": _features,
+    "flow": _flow,
     "images": _images,
     "encoder": _network,
     "model": _model,

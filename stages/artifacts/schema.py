@@ -17,12 +17,16 @@ SCHEMA_VERSION = "1.0"
 
 @dataclass(frozen=True)
 class ArraySpec:
-    """One dataset: the names of its dimensions (a final ``"..."`` leaves the rest open) and its numpy kinds (``f``, ``i``, ``u``)."""
+    """One dataset: the names of its dimensions (a final ``"..."`` leaves the rest open) and its numpy kinds (``f``, ``i``, ``u``).
+
+    Along the first ``singly`` dimensions it is stored one by one, so that parts of it can be read alone.
+    """
 
     dims: tuple[str, ...]
     kinds: str = "f"
     required: bool = True
     units: str = ""
+    singly: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,9 +59,17 @@ KINDS: Mapping[str, KindSpec] = {
         {"features": ArraySpec(("view", "segment", "dimension", "..."), "f")},
         ("clip", "sampling"),
     ),
+    "flow": KindSpec(
+        "optical flow of one clip, kept for several networks",
+        {"flow": ArraySpec(("frame", "channel", "row", "column"), "f"), "timestamps": ArraySpec(("frame",), "f", units="s")},
+        ("clip",),
+    ),
     "images": KindSpec(
-        "body maps of one clip",
-        {"images": ArraySpec(("frame", "channel", "row", "column"), "uf"), "timestamps": ArraySpec(("frame",), "f", units="s")},
+        "pictures of one clip: body maps, depth, silhouettes or frames",
+        {
+            "images": ArraySpec(("view", "frame", "channel", "row", "column"), "u", singly=2),
+            "timestamps": ArraySpec(("frame",), "f", units="s"),
+        },
         ("clip",),
     ),
     "encoder": KindSpec("a pretrained encoder", {}, ("encoder", "training"), ("weights", "pretext")),
@@ -110,6 +122,8 @@ def problems(kind: str, arrays: Mapping[str, Array], documents: Mapping[str, Any
         found.extend(_size_problems(spec, arrays))
     if kind == "poses" and not found:
         found.extend(_pose_problems(arrays, documents))
+    if kind == "images" and not found:
+        found.extend(_image_problems(arrays, documents))
     return found
 
 
@@ -125,6 +139,12 @@ def attributes(kind: str, name: str, documents: Mapping[str, Any]) -> dict[str, 
     if (kind, name) == ("poses", "positions"):
         found |= {key: str(documents["skeleton"].get(key, "unknown")) for key in ("units", "origin")}
     return {key: text for key, text in found.items() if text}
+
+
+def chunks(kind: str, name: str, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return the shape of the pieces in which an array is stored; None leaves it to HDF5."""
+    spec = KINDS[kind].arrays.get(name)
+    return (1,) * spec.singly + shape[spec.singly :] if spec is not None and spec.singly and 0 not in shape else None
 
 
 def _is_newer(version: str) -> bool:
@@ -193,9 +213,24 @@ def _pose_problems(arrays: Mapping[str, Array], documents: Mapping[str, Any]) ->
         found.append("/positions: infinite values (missing is NaN)")
     if "boxes" in arrays and arrays["boxes"].shape[2] != 4:
         found.append(f"/boxes: expected 4 sides (left, top, right, bottom), found {arrays['boxes'].shape[2]}")
-    timestamps = arrays["timestamps"]
+    return found + _time_problems(arrays["timestamps"])
+
+
+def _image_problems(arrays: Mapping[str, Array], documents: Mapping[str, Any]) -> list[str]:
+    found = []
+    images, views = arrays["images"], documents["clip"].get("views")
+    if not isinstance(views, list) or not all(isinstance(view, Mapping) and isinstance(view.get("name"), str) for view in views):
+        return ["/clip: has no list 'views' of objects with a 'name'"]
+    if len(views) != len(images):
+        found.append(f"/images: {len(images)} views, but /clip names {len(views)}")
+    if images.dtype != np.uint8:
+        found.append(f"/images: expected uint8, found {images.dtype}")
+    if images.shape[2] != 3:
+        found.append(f"/images: expected 3 channels, found {images.shape[2]}")
+    return found + _time_problems(arrays["timestamps"])
+
+
+def _time_problems(timestamps: Array) -> list[str]:
     if not np.isfinite(timestamps).all():
-        found.append("/timestamps: not finite")
-    elif not (np.diff(timestamps) > 0).all():
-        found.append("/timestamps: not increasing")
-    return found
+        return ["/timestamps: not finite"]
+    return [] if (np.diff(timestamps) > 0).all() else ["/timestamps: not increasing"]

@@ -125,7 +125,7 @@ def write_group(group: h5py.Group, artifact: Artifact) -> None:
     """Write ``artifact`` into an open group (the root of a file, or one member of a merged file) and stamp it."""
     for name in sorted(artifact.arrays):
         array = np.asarray(artifact.arrays[name])
-        dataset = _write_dataset(group, name, array, fletcher32=array.size > 0)
+        dataset = _write_dataset(group, name, array, fletcher32=array.size > 0, chunks=schema.chunks(artifact.kind, name, array.shape))
         for key, text in schema.attributes(artifact.kind, name, artifact.documents).items():
             dataset.attrs[key] = np.bytes_(text.encode())
     for name in sorted(artifact.documents):
@@ -269,13 +269,13 @@ def _digest_value(digest: Any, label: str, value: Array) -> None:
         digest.update(np.ascontiguousarray(little).reshape(-1).view(np.uint8).data)
 
 
-def _write_dataset(group: h5py.Group, name: str, array: Array, *, fletcher32: bool) -> h5py.Dataset:
+def _write_dataset(group: h5py.Group, name: str, array: Array, *, fletcher32: bool, chunks: tuple[int, ...] | None = None) -> h5py.Dataset:
     if array.ndim == 0:  # HDF5 cannot filter scalars, so they would go unprotected
         raise ValueError(f"{name}: store scalars as arrays of one element or in a document")
     options: dict[str, Any] = {"fletcher32": True} if fletcher32 else {}
     if array.nbytes >= _COMPRESS_FROM:
         options |= {"compression": "gzip", "compression_opts": 1, "shuffle": True}
-    return group.create_dataset(name, data=array, **options)
+    return group.create_dataset(name, data=array, chunks=chunks, **options)
 
 
 def _text(value: Any) -> str:

@@ -44,7 +44,7 @@ class PostureEncoder(nn.Module):
         step = 2**HALVINGS
         if size[0] % step or size[1] % step:
             raise UsageError(
-                f"The pictures are {size[0]} × {size[1]}; the network takes multiples of {step}.", hint="aqa extract-maps --set size=128"
+                f"The pictures are {size[0]} × {size[1]}; the network takes multiples of {step}.", hint="aqa extract-maps --size 128"
             )
         self.config = config
         self.dimensions = 3 * config.features

@@ -176,7 +176,7 @@ class ImageSpec:
         if found != expected:
             raise UsageError(
                 f"The encoder sees pictures of {_times(expected)}, those of {records[0].clip} are {_times(found)}.",
-                hint=f"aqa extract-maps --set size={self.size[0]}, or --init none",
+                hint=f"aqa extract-maps --size {self.size[0]}, or --init none",
             )
 
     def build(self) -> nn.Module:

@@ -16,6 +16,7 @@ from stages.engine.records import FeatureClip, ImageClip, Records
 from stages.errors import ArtifactError, UsageError
 from stages.skeletons import finish
 from stages.skeletons.input import PoseInput, channels_of, joints, layout_of, skeleton_of
+from stages.video.sampling import at_rate
 
 
 class FeatureInput(Config):
@@ -128,19 +129,10 @@ def _images(clips: list[ImageClip], settings: ImageInput) -> Images:
     """Return the pictures of all clips, one clip behind the other."""
     parts = []
     for clip in clips:
-        numbers = _at_rate(clip.timestamps, settings.fps)
+        numbers = np.arange(len(clip.timestamps)) if settings.fps is None else at_rate(clip.timestamps, settings.fps)
         parts.append(np.stack([clip.view(name)[numbers] for name in settings.views or clips[0].views], axis=1))
     count = torch.tensor([len(part) for part in parts])
     return Images(torch.from_numpy(np.concatenate(parts)), count.cumsum(0) - count, count)
-
-
-def _at_rate(timestamps: Array, fps: float | None) -> Array:
-    """Return the numbers of the frames that lie nearest to ``fps`` moments a second, each once."""
-    if fps is None:
-        return np.arange(len(timestamps))
-    span = float(timestamps[-1] - timestamps[0])
-    moments = timestamps[0] + np.arange(int(span * fps + 1e-6) + 1) / fps
-    return np.unique(np.abs(timestamps[None] - moments[:, None]).argmin(axis=1))
 
 
 def _joints(records: Records, settings: PoseInput) -> tuple[torch.Tensor, torch.Tensor]:

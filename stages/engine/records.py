@@ -30,7 +30,7 @@ IMAGES = "images"
 MAKERS = {
     "poses": "aqa extract-pose VIDEOS, or aqa import-poses --dataset NAME --data-root DIR",
     "features": "aqa extract-features VIDEOS, aqa extract-kinematics (of poses), or aqa import-features FILES",
-    "images": "aqa extract-maps (of poses), or aqa extract-maps VIDEOS",
+    "images": "aqa extract-maps (of poses), or aqa extract-maps VIDEOS --source silhouettes",
 }
 """Kind of artifact → what makes it."""
 
@@ -87,7 +87,7 @@ class ImageClip:
         """
         if name not in self.views:
             raise ArtifactError(
-                f"{self.clip} has no view '{name}'; it has {', '.join(self.views)}.", hint="aqa extract-maps --set cameras=[…]"
+                f"{self.clip} has no view '{name}'; it has {', '.join(self.views)}.", hint="aqa extract-maps --cameras 0,45,-45"
             )
         return np.asarray(self.values[self.views.index(name)])
 

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-from stages.artifacts.collection import Collection
-from stages.artifacts.provenance import of_inputs
-from stages.datasets import manifest as manifests
 from stages.datasets.manifest import Value
 from stages.datasets.opened import Opened, note_problems, open_dataset
-from stages.datasets.registry import DATASETS, adapter_for, inputs_of, resolve_name
+from stages.datasets.pose_sets import PoseSet, find_poses, known_dataset, lineage
+from stages.datasets.registry import adapter_for, inputs_of
 from stages.engine.options import RunOptions
-from stages.errors import ArtifactError, UsageError, unknown_name
+from stages.errors import ArtifactError, UsageError
 from stages.extract_kinematics import motions
 from stages.extract_kinematics.config import KinematicInput
 from stages.skeletons import poses as pose_io
 from stages.skeletons.layouts import layout_named
 from stages.skeletons.motion import Motion
-from stages.workspace import Workspace, folded, only_one
-
-POSES_MADE_BY = "aqa import-poses, or aqa extract-pose VIDEOS"
 
 
 @dataclass(frozen=True)
@@ -71,57 +65,20 @@ def find(poses: str | None, dataset: str | None, settings: KinematicInput, optio
         )
     if settings.skeleton is not None:
         layout_named(settings.skeleton)
-    known = None if dataset is None else _known_dataset(dataset)
+    known = None if dataset is None else known_dataset(dataset)
     if known is not None and adapter_for(known).load_motion is not None:
         motions.check_robot(settings, known)
         return _of_dataset(open_dataset(known, options), settings, options)
-    return _of_poses(_pose_collection(poses, dataset, known, options.workspace), settings)
+    return _of_poses(find_poses(poses, dataset, options.workspace), settings)
 
 
-def _known_dataset(name: str) -> str | None:
-    try:
-        return resolve_name(name)
-    except UsageError:
-        return None  # any pose set may be called so
-
-
-def _pose_collection(poses: str | None, dataset: str | None, known: str | None, workspace: Workspace) -> Collection:
-    there = workspace.pose_sets()
-    given = poses if dataset is None else next((name for name in there if folded(name) in (folded(dataset), folded(known or ""))), None)
-    if dataset is not None and given is None:
-        if known is None:
-            raise unknown_name("data set or pose set", dataset, {*DATASETS, *there})
-        make = f"aqa import-poses --dataset {known} --data-root DIR, or aqa extract-pose --dataset {known} --data-root DIR"
-        raise UsageError(f"There are no poses of '{known}' in {workspace.root} (there: {', '.join(there) or 'none'}).", hint=make)
-    given = given if given is not None else only_one("pose set", there, "--poses SET", POSES_MADE_BY)
-    place = workspace.pose_set(given) if given in there else Path(given)
-    if not place.exists():
-        listing = f"sets in {workspace.root}: {', '.join(there) or 'none'}"
-        raise UsageError(f"There are no poses '{given}' ({listing}).", hint="--poses SET, or the folder of the poses")
-    found = Collection(place, "poses")
-    if not found.ids:
-        raise ArtifactError(f"{place} holds no pose artifacts.", hint=POSES_MADE_BY)
-    return found
-
-
-def _of_poses(known: Collection, settings: KinematicInput) -> Source:
-    text = known.manifest_text()
-    labelled = manifests.parse(text, f"the manifest of {known.path.stem}").by_clip() if text else {}
-
-    def inputs(clip: str) -> dict[str, str]:
-        try:
-            return {"poses": known.header(clip).fingerprint}
-        except ArtifactError:
-            return {"poses": ""}  # reading the clip says what is wrong
-
+def _of_poses(known: PoseSet, settings: KinematicInput) -> Source:
     def load(clip: str) -> Clip:
-        artifact = known.read(clip)
+        artifact = known.poses.read(clip)
         sequence = pose_io.from_artifact(artifact, clip)
-        lineage = of_inputs("poses", [(clip, artifact.header.fingerprint, artifact.documents["provenance"])])
-        return Clip(motions.of_poses(sequence, settings), [lineage])
+        return Clip(motions.of_poses(sequence, settings), [lineage(clip, artifact)])
 
-    name = known.path.stem if known.merged else known.path.resolve().name
-    return Source(name, {clip: labelled[clip].values if clip in labelled else {} for clip in known.ids}, inputs, load)
+    return Source(known.name, known.rows, known.inputs, load)
 
 
 def _of_dataset(opened: Opened, settings: KinematicInput, options: RunOptions) -> Source:

@@ -85,7 +85,7 @@ def stream(frames: Iterable[tuple[int, Array]], wanted: Sequence[int], total: in
 
 @dataclass(frozen=True)
 class Cache:
-    """The flow of one clip on disk, in artifacts of kind ``images`` with at most :data:`CHUNK` frames each.
+    """The flow of one clip on disk, in artifacts of kind ``flow`` with at most :data:`CHUNK` frames each.
 
     Whatever needs further frames adds them; a file that belongs to another video or another size is made anew.
 
@@ -136,23 +136,23 @@ class Cache:
         """Return the frames that the file of a chunk holds; none where it is absent, damaged or another's."""
         path = self._path(chunk)
         try:
-            if store.read_header(path, "images").fingerprint != self._fingerprint:
+            if store.read_header(path, "flow").fingerprint != self._fingerprint:
                 return []
             frames: list[int] = store.read_document(path, "clip")["frames"]
-            store.read(path, "images")
+            store.read(path, "flow")
         except ArtifactError:
             return []
         return frames
 
     def _read(self, chunk: int) -> dict[int, Array]:
-        artifact = store.read(self._path(chunk), "images")
-        images = np.moveaxis(artifact.arrays["images"], 1, -1)
-        return dict(zip(artifact.documents["clip"]["frames"], images, strict=True))
+        artifact = store.read(self._path(chunk), "flow")
+        flows = np.moveaxis(artifact.arrays["flow"], 1, -1)
+        return dict(zip(artifact.documents["clip"]["frames"], flows, strict=True))
 
     def _write(self, chunk: int, flows: dict[int, Array]) -> None:
         frames = sorted(flows)
         arrays = {
-            "images": np.ascontiguousarray(np.moveaxis(np.stack([flows[index] for index in frames]), -1, 1)),
+            "flow": np.ascontiguousarray(np.moveaxis(np.stack([flows[index] for index in frames]), -1, 1)),
             "timestamps": np.asarray([self.times[index] for index in frames], np.float64),
         }
         documents = {
@@ -160,4 +160,4 @@ class Cache:
             "config": self._document,
             "provenance": provenance(STAGE, VERSION, self._document),
         }
-        store.write(self._path(chunk), store.Artifact(store.Header("images", STAGE, VERSION, self._fingerprint), arrays, documents))
+        store.write(self._path(chunk), store.Artifact(store.Header("flow", STAGE, VERSION, self._fingerprint), arrays, documents))

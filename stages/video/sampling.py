@@ -164,7 +164,7 @@ def timeline(times: Array, sampling: Sampling) -> Array:
         raise ArtifactError("The clip has no frames.")
     kept = np.arange(len(times))
     if sampling.fps is not None:
-        kept = _at_rate(np.asarray(times, np.float64), sampling.fps)
+        kept = at_rate(np.asarray(times, np.float64), sampling.fps)
     if sampling.frames is not None:
         if sampling.fit == "even":
             kept = kept[np.rint(np.linspace(0, len(kept) - 1, sampling.frames)).astype(np.int64)]
@@ -231,7 +231,7 @@ def _layout(frames: int, sampling: Sampling) -> tuple[int, Sequence[int]]:
     return max(needed, frames, sampling.frames or 0), starts
 
 
-def _at_rate(times: Array, fps: float) -> Array:
+def at_rate(times: Array, fps: float) -> Array:
     """Return the frames nearest to each tick of a clock that starts with the clip; no frame is taken twice."""
     ticks = np.arange(int(np.floor((times[-1] - times[0]) * fps + 1e-6)) + 1) / fps + times[0]
     after = np.clip(np.searchsorted(times, ticks), 0, len(times) - 1)

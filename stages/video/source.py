@@ -35,6 +35,8 @@ IMAGES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".ppm")
 """Endings of frames."""
 
 _NUMBERED = re.compile(r"(?P<name>.*?)(?P<number>\d+)$")
+_MAPS = re.compile(r"(?P<name>.*?)(?P<number>\d+)_IUV$")
+"""DensePose names its maps after the frames."""
 _NO_FRAMES = re.compile(r"(^|[_-])(thumb|poster|cover|flow_?[xy])", re.IGNORECASE)
 _NO_CLIPS = ("thumb", "thumbs", "thumbnail", "thumbnails")
 _SETTLED = 3 * 10**9
@@ -244,12 +246,13 @@ def _numbered(entries: Sequence[os.DirEntry[str]]) -> list[tuple[str, str, int]]
     """Return (file name, what stands before the number, number) of the frames; pictures of videos and optical flow are none."""
     files = [(entry.name, *_parted(entry.name)) for entry in entries]
     videos = {stem for _, stem, suffix in files if suffix in VIDEOS}
-    found = []
-    for file, stem, suffix in files:
-        match = _NUMBERED.match(stem) if suffix in IMAGES else None
-        if match and stem not in videos and not _NO_FRAMES.search(match["name"]):
-            found.append((file, match["name"], int(match["number"])))
-    return found
+    images = [(file, stem) for file, stem, suffix in files if suffix in IMAGES and stem not in videos]
+    return _matching(images, _NUMBERED) or _matching(images, _MAPS)  # where both lie in one folder, it is one of frames
+
+
+def _matching(images: Sequence[tuple[str, str]], pattern: re.Pattern[str]) -> list[tuple[str, str, int]]:
+    matches = [(file, pattern.match(stem)) for file, stem in images]
+    return [(file, match["name"], int(match["number"])) for file, match in matches if match and not _NO_FRAMES.search(match["name"])]
 
 
 def _parted(file: str) -> tuple[str, str]:

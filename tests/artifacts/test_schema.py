@@ -79,9 +79,36 @@ def test_problems__joints_must_be_named() -> None:
     assert problems(none) == ["/skeleton: has no list 'joints'"]
 
 
+@pytest.mark.parametrize(
+    ("images", "views", "problem"),
+    [
+        (np.zeros((1, 2, 3, 4, 4), np.uint8), ["original", "yaw+45"], "/images: 1 views, but /clip names 2"),
+        (np.zeros((1, 2, 1, 4, 4), np.uint8), ["original"], "/images: expected 3 channels, found 1"),
+        (np.zeros((1, 2, 3, 4, 4), np.uint16), ["original"], "/images: expected uint8, found uint16"),
+        (np.zeros((1, 2, 3, 4, 4), np.uint8), [0], "/clip: has no list 'views' of objects with a 'name'"),
+        (np.zeros((2, 3, 4, 4), np.uint8), ["original"], "expected dimensions ('view', 'frame', 'channel', 'row', 'column')"),
+        (np.zeros((1, 3, 3, 4, 4), np.uint8), ["original"], "/timestamps: frame is 2, but /images has 3"),
+    ],
+    ids=["views", "channels", "type", "names", "dimensions", "lengths"],
+)
+def test_problems__images(images: np.ndarray, views: list[Any], problem: str) -> None:
+    documents = {"clip": {"views": [{"name": name} for name in views]}, "config": {}, "provenance": {}}
+    (found,) = schema.problems("images", {"images": images, "timestamps": np.arange(2.0)}, documents)
+    assert problem in found
+    good = {"images": np.zeros((1, 2, 3, 4, 4), np.uint8), "timestamps": np.arange(2.0)}
+    assert schema.problems("images", good, documents | {"clip": {"views": [{"name": "original"}]}}) == []
+
+
+def test_chunks__one_picture_is_read_alone() -> None:
+    assert schema.chunks("images", "images", (2, 9, 3, 8, 8)) == (1, 1, 3, 8, 8)
+    assert schema.chunks("images", "images", (1, 0, 3, 8, 8)) is None
+    assert schema.chunks("features", "features", (1, 4, 8)) is None
+    assert schema.chunks("model", "weights/w", (3,)) is None
+
+
 def test_problems__unknown_kind() -> None:
     assert schema.problems("pose", {}, {}) == [
-        "aqa_kind: expected one of checkpoint, encoder, features, images, model, network, poses, predictions, found 'pose'"
+        "aqa_kind: expected one of checkpoint, encoder, features, flow, images, model, network, poses, predictions, found 'pose'"
     ]
 
 

@@ -89,7 +89,12 @@ def test_inspect__manifest(aqa, tmp_path: Path) -> None:
 
 KINDS = {
     "features": ({"features": np.zeros((1, 9, 64), np.float16)}, {"clip": {}, "sampling": {}}, "segments 9"),
-    "images": ({"images": np.zeros((2, 3, 4, 5), np.uint8), "timestamps": np.arange(2.0)}, {"clip": {}}, "channels 3"),
+    "flow": ({"flow": np.zeros((2, 2, 4, 5)), "timestamps": np.arange(2.0)}, {"clip": {}}, "columns 5"),
+    "images": (
+        {"images": np.zeros((1, 2, 3, 4, 5), np.uint8), "timestamps": np.arange(2.0)},
+        {"clip": {"kind": "parts", "views": [{"name": "original"}]}},
+        "channels 3",
+    ),
     "encoder": (
         {"weights/a": np.zeros(7), "weights/b": np.zeros(3)},
         {"encoder": {"name": "ctr-gcn", "skeleton": "leg"}, "training": {"clips": ["a", "b"], "history": [{}]}},

@@ -77,9 +77,9 @@ def test_cache__keeps_what_was_computed_and_adds_to_it(tmp_path) -> None:
     assert asked == [3, 5, CHUNK + 1, 4]
     assert all((first[index] == second[index]).all() for index in first)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["000000.h5", f"{CHUNK:06d}.h5"]
-    artifact = store.read(tmp_path / "000000.h5", "images")
+    artifact = store.read(tmp_path / "000000.h5", "flow")
     assert artifact.documents["clip"]["frames"] == [3, 4, 5]
-    assert artifact.arrays["images"].shape == (3, 2, 2, 3)
+    assert artifact.arrays["flow"].shape == (3, 2, 2, 3)
     assert artifact.arrays["timestamps"].tolist() == [3 / 25, 4 / 25, 5 / 25]
 
 

@@ -55,6 +55,14 @@ def test_find__a_folder_of_numbered_images_is_one_clip(tmp_path, name: str) -> N
     assert [image.number for image in images(tmp_path / "set/clip")] == [9, 10, 11]
 
 
+def test_find__a_folder_of_maps_named_after_their_frames_is_one_clip_beside_frames_they_are_left_out(tmp_path) -> None:
+    touch(tmp_path, *(f"maps/img_{number:03d}_IUV.png" for number in (3, 1, 2)))
+    touch(tmp_path, *(f"both/img_{number:03d}{end}" for number in (1, 2) for end in (".jpg", "_IUV.png", "_INDS.png")))
+    assert ids(find([tmp_path])) == {"both": "both", "maps": "maps"}
+    assert [image.name for image in images(tmp_path / "maps")] == ["img_001_IUV.png", "img_002_IUV.png", "img_003_IUV.png"]
+    assert [image.name for image in images(tmp_path / "both")] == ["img_001.jpg", "img_002.jpg"]
+
+
 def test_find__a_frame_folder_that_is_given_itself_has_its_own_name(tmp_path) -> None:
     touch(tmp_path, "dive7/1.jpg", "dive7/2.jpg")
     assert list(find([tmp_path / "dive7"]).sources) == ["dive7"]

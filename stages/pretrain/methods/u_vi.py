@@ -105,7 +105,7 @@ class UVI(Pretext):
         if pairs == "views" and clips.images.values.shape[1] < 2:
             raise UsageError(
                 "U-VI learns from two views of a moment; these pictures have one.",
-                hint="aqa extract-maps --set cameras=[0,45,-45], or --set settings.pairs=clips where several cameras filmed",
+                hint="aqa extract-maps --cameras 0,45,-45, or --set settings.pairs=clips where several cameras filmed",
             )
         usable = list(range(len(clips))) if pairs == "views" else synchronous(clips, column)
         repeats = self.settings.pairs_per_clip or max(1, round(float(clips.images.count.float().mean())))

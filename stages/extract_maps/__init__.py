@@ -1,0 +1,1 @@
+"""Stage: poses, videos and published maps into pictures of bodies."""
