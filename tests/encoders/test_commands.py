@@ -46,9 +46,9 @@ def test_methods__lists_the_encoders_with_paper_and_inputs(aqa) -> None:
     code, out, _ = aqa("methods", "--json")
     assert code == 0
     found = {entry["name"]: entry for entry in json.loads(out) if entry["for"] == "encoder"}
-    assert set(found) == set(MINI)
+    assert set(found) == {*MINI, "posture"}
     assert found["posec3d"]["paper"] == "PoseC3D, CVPR 2022"
-    assert {entry["inputs"] for entry in found.values()} == {"poses"}
+    assert {name for name, entry in found.items() if entry["inputs"] == "images"} == {"posture"}
 
 
 def test_pretrain__an_unknown_encoder_names_the_nearest(aqa, workspace: Path) -> None:
