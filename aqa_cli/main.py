@@ -22,6 +22,7 @@ COMMANDS = {
     "import-features": "aqa_cli.commands.import_features",
     "render": "aqa_cli.commands.render",
     "pretrain": "aqa_cli.commands.pretrain",
+    "examine": "aqa_cli.commands.examine",
     "finetune": "aqa_cli.commands.finetune",
     "evaluate": "aqa_cli.commands.evaluate",
     "compare": "aqa_cli.commands.compare",

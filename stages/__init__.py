@@ -20,6 +20,7 @@
 ``import_features``    stage: other people's features into feature artifacts
 ``render``             stage: skeletons drawn over their videos
 ``pretrain``           stage: unlabelled motion into an encoder; one module per method
+``examine``            stage: what pretraining has learned, on clips that the encoder did not see
 ``finetune``           stage: a few scored clips into a model; one module per method
 ``profile``            what a method costs: parameters, operations, time, memory
 ``evaluate``           stage: predictions, metrics with intervals, a report

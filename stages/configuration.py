@@ -38,6 +38,7 @@ RESOLVERS: Mapping[str, str] = {
     "import-features": "stages.import_features.config:ImportFeaturesConfig",
     "render": "stages.render.config:RenderConfig",
     "pretrain": "stages.pretrain.config:resolve_pretrain",
+    "examine": "stages.examine.config:ExamineConfig",
     "finetune": "stages.finetune.config:resolve_finetune",
     "evaluate": "stages.evaluate.config:EvaluateConfig",
     "compare": "stages.compare.config:CompareConfig",

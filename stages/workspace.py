@@ -8,6 +8,7 @@
     encoders/<name>.h5      models/<name>/<fold>/<seed>.h5        evaluations/<name>/{predictions.h5, metrics.json, report.html}
     comparisons/<name>-vs-<name>/{compare.html, compare.json, compare.csv}
     sweeps/<name>/{sweep.html, sweep.json, sweep.csv}
+    examinations/<name>/{examine.html, examine.json, examine.csv}
     curves/…                (training curves, for TensorBoard)
 """
 
@@ -79,6 +80,11 @@ class Workspace:
     def sweeps(self) -> Path:
         """Figures over the values of a setting, one folder per sweep."""
         return self.root / "sweeps"
+
+    @property
+    def examinations(self) -> Path:
+        """What encoders have learned, one folder per pretraining."""
+        return self.root / "examinations"
 
     def curves(self, output: Path) -> Path:
         """Return where the training curves of the run that makes ``output`` lie."""

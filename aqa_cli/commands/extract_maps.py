@@ -46,6 +46,12 @@ def command(
             rich_help_panel=_SHOWN,
         ),
     ] = None,
+    follow: Annotated[
+        bool,
+        typer.Option(
+            "--follow", help="Of poses: keep the bodies in the middle; else they move through the picture.", rich_help_panel=_SHOWN
+        ),
+    ] = False,
     people: Annotated[
         int | None, typer.Option("--people", help="How many are drawn, or cut out; default: all.", rich_help_panel=_SHOWN)
     ] = None,
@@ -81,6 +87,7 @@ def command(
         "source": source,
         "size": size,
         "style": style,
+        "follow": follow or None,
         "cameras": parse_values(cameras, "--cameras") if cameras else None,
         "people": people,
         "fps": fps,

@@ -226,6 +226,8 @@ class PretrainedEncoder:
     weights: Mapping[str, Tensor]
     fingerprint: str
     provenance: Mapping[str, Any]
+    config: Mapping[str, Any]
+    """Of the training that it comes from."""
     seen: frozenset[str]
     pretext: Mapping[str, Array]
     """The rest of the method that trained it, where the artifact keeps that."""
@@ -248,7 +250,9 @@ class PretrainedEncoder:
         weights = tree.weights_from_arrays(arrays, spec.build().state_dict(), str(path))
         seen = frozenset(artifact.documents["training"].get("clips", []))
         pretext = {name.removeprefix("pretext/"): array for name, array in arrays.items() if name.startswith("pretext/")}
-        return cls(spec, weights, artifact.header.fingerprint, artifact.documents["provenance"], seen, pretext)
+        return cls(
+            spec, weights, artifact.header.fingerprint, artifact.documents["provenance"], artifact.documents["config"], seen, pretext
+        )
 
     def check_sees(self, expected: str, path: Path, method: str) -> None:
         """Check that the encoder, which lies at ``path``, sees what ``method`` is built around.

@@ -14,7 +14,7 @@ moves an encoder, without any detaching.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -33,6 +33,9 @@ from stages.engine.training import TrainingConfig
 
 Sets = Mapping[str, Clips]
 """The parts a method may draw from: ``train``; ``unlabelled`` where there is one; or a pretraining's data sets by name, in order."""
+
+DRAWS = 5
+"""How often whatever is random in a pretext is drawn when a clip is examined."""
 
 
 @dataclass(frozen=True)
@@ -136,10 +139,33 @@ class Pretext(TorchMethod):
     continues: ClassVar[bool] = False
     """Whether the artifact keeps the whole method, so that a later pretraining (``--init``) goes on with all of it."""
 
+    def held_out(self, clips: Clips, size: int) -> Iterator[Batch]:
+        """Yield held-out clips in batches of at most ``size``, as :meth:`validate` takes them, the same ones each time."""
+        for start in range(0, len(clips), size):
+            yield clips.take(list(range(start, min(start + size, len(clips)))))
+
     @torch.no_grad()
     def validate(self, batch: Batch) -> Step:
         """Return what held-out clips lose; the sum of the losses is the figure to follow (lower is better)."""
         return self.step({"train": batch}, Phase())
+
+    @torch.no_grad()
+    def examine(self, clips: Clips, advance: Callable[[int], None]) -> Mapping[str, Array]:
+        """Return figures of held-out clips, name → (N,): by default the terms of the loss of each clip alone, means over a few draws.
+
+        ``advance`` is told how many clips are done.
+        """
+        device, found = next(self.parameters()).device, list[dict[str, float]]()
+        for number in range(len(clips)):
+            batch = clips.take([number]).to(device)
+            drawn = [self.validate(batch).terms for _ in range(DRAWS)]
+            found.append({name: float(np.mean([float(terms[name]) for terms in drawn])) for name in drawn[0]})
+            advance(1)
+        return {name: np.array([each[name] for each in found]) for name in found[0]}
+
+    def sheet(self, clips: Clips, number: int) -> Array | None:
+        """Return a picture (H, W, 3) uint8, blue first, of what the method makes of one of the clips; None where it makes none."""
+        return None
 
 
 class Assessor(TorchMethod):
@@ -147,6 +173,14 @@ class Assessor(TorchMethod):
 
     reference_size: ClassVar[int] = 0
     """How many training clips the model keeps to compare with at test (exemplars); 0 for none."""
+
+    def choose_exemplars(self, train: Clips, seed: int) -> Sequence[int] | None:
+        """Return which training clips these are; None takes them at even distances in the order of their targets."""
+        return None
+
+    def told(self) -> Mapping[str, Kind]:
+        """Return the columns among those of :meth:`annotations` that are known of a clip beforehand, so that ``predict`` has them."""
+        return {}
 
     def represent(self, batch: Batch) -> Tensor | None:
         """Return what the method regresses on, (N, D), for pictures; None where there is no such thing."""

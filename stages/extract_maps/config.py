@@ -34,6 +34,8 @@ class ExtractMapsConfig(Config):
     """Of poses: parts, like DensePose's maps, or depth, like a masked depth image (3-D poses)."""
     cameras: tuple[Angles, ...] = Field((0.0,), min_length=1)
     """Of 3-D poses: the clip's own camera (0) and virtual ones around the body, each a yaw or [yaw, pitch] in degrees."""
+    follow: bool = False
+    """Of poses: whether the bodies stay in the middle of the picture, which is then as large as they need it; else they move through it."""
     people: int | None = Field(None, ge=1)
     """Of poses: how many people are drawn; of silhouettes: how many connected parts are kept, the largest.  None takes all."""
     threshold: int = Field(20, ge=1, le=254)
@@ -65,12 +67,12 @@ class ExtractMapsConfig(Config):
 
 _EVERYWHERE = ("size", "fps", "frames")
 _OF: Mapping[str, tuple[str, ...]] = {
-    "poses": ("style", "cameras", "people"),
+    "poses": ("style", "cameras", "follow", "people"),
     "silhouettes": ("people", "threshold"),
     "pictures": (),
     "frames": (),
 }
-OWN = ("style", "cameras", "people", "threshold")
+OWN = ("style", "cameras", "follow", "people", "threshold")
 """Settings that not every source has."""
 
 

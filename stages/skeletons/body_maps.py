@@ -85,12 +85,14 @@ class _Picture:
     box: Array
 
 
-def draw(poses: PoseSequence, camera: Camera, style: Style, size: int, frames: Array | None = None) -> tuple[Array, Array]:
+def draw(
+    poses: PoseSequence, camera: Camera, style: Style, size: int, frames: Array | None = None, *, follow: bool = False
+) -> tuple[Array, Array]:
     """Return a clip's pictures (T, 3, size, size) uint8, background 0, and the square (4,) left, top, right, bottom that they show.
 
     3-D poses whose origin is a camera are seen as by a pinhole camera there (the square is then in tangents of angles), other 3-D poses
     from infinitely far away, 2-D ones as they are (the square is in their units).  One square holds all joints of all people over the
-    whole clip.
+    whole clip; where the picture ``follow``s the bodies, it is as large as they need it, and is told from their centre.
 
     ``parts``: channel 0 the body part (:data:`stages.skeletons.body.PARTS`), 1 how far along it (0 at the inner joint, 255 at the outer),
     2 the silhouette (255).  ``depth``: three equal channels, linear from 255 a metre in front of the bodies' centre in the frame to 64 a
@@ -102,6 +104,7 @@ def draw(poses: PoseSequence, camera: Camera, style: Style, size: int, frames: A
         style: what the channels hold.
         size: rows and columns.
         frames: numbers of the frames to draw; None draws all.
+        follow: whether the bodies' centre stays in the middle of the picture.
 
     Raises:
         UsageError: 2-D poses are to be seen from elsewhere, or in depth.
@@ -114,7 +117,7 @@ def draw(poses: PoseSequence, camera: Camera, style: Style, size: int, frames: A
     if not np.isfinite(body).all(axis=3).any():
         raise ArtifactError("No joint was seen in any frame: there is nothing to draw.")
     body = turned(body, camera)
-    picture = _seen(body, size, pinhole=poses.origin == "camera" and body.shape[3] == 3)
+    picture = _seen(body, size, pinhole=poses.origin == "camera" and body.shape[3] == 3, follow=follow)
     colours = _parts(picture) if style == "parts" else _nearness(picture, body, _metre(poses.units, body))
     chosen = np.arange(body.shape[1]) if frames is None else frames
     return _painted(picture, colours, size, chosen), picture.box
@@ -148,7 +151,7 @@ def _body(positions: Array, layout: Layout) -> Array:
     return body
 
 
-def _seen(body: Array, size: int, *, pinhole: bool) -> _Picture:
+def _seen(body: Array, size: int, *, pinhole: bool, follow: bool) -> _Picture:
     missing: Array = np.asarray(np.isnan(body).any(axis=3))
     filled = np.where(missing[..., None], 0, body)
     ends = np.stack([START @ filled, END @ filled], axis=3)
@@ -156,6 +159,9 @@ def _seen(body: Array, size: int, *, pinhole: bool) -> _Picture:
     thickness = _trunks(body)[:, None, None, None] * np.stack([START_RADIUS, END_RADIUS], axis=1)
     places, scale = _projected(ends, body, pinhole=pinhole)
     joints, _ = _projected(body, body, pinhole=pinhole)
+    if follow:
+        middle, _ = _projected(_centre(body)[None, :, None], body, pinhole=pinhole)
+        places, joints = places - middle[..., None, :], joints - middle
     known = joints[~missing]
     box = square(known.min(axis=0), known.max(axis=0), MARGIN)
     zoom = size / (box[2] - box[0])
@@ -206,8 +212,7 @@ def _parts(picture: _Picture) -> Array:
 
 def _nearness(picture: _Picture, body: Array, metre: float) -> Array:
     assert picture.depth is not None
-    centre = transforms.interpolate_gaps(_mean(_centres(body), axis=0)[None])[..., 2]
-    return np.repeat(nearness((picture.depth - centre) / metre)[..., None], 3, axis=3)
+    return np.repeat(nearness((picture.depth - _centre(body)[None, :, None, 2]) / metre)[..., None], 3, axis=3)
 
 
 def nearness(metres: Array) -> Array:
@@ -219,6 +224,11 @@ def _centres(body: Array) -> Array:
     """Return each body's centre (M, T, 1, C): the mean of its joints where the spine was not seen."""
     centre = transforms.body_centre(body, BODY)
     return np.where(np.isfinite(centre), centre, _mean(body, axis=2)[:, :, None])
+
+
+def _centre(body: Array) -> Array:
+    """Return the mean centre of all bodies in every frame (T, C); where none was seen, what lies between the frames around it."""
+    return np.asarray(transforms.interpolate_gaps(_mean(_centres(body), axis=0)[None])[0, :, 0])
 
 
 def _mean(points: Array, axis: int) -> Array:

@@ -80,7 +80,7 @@ def save_frames(folder: Path, frames: Iterable[Array]) -> int:
     try:
         temporary.mkdir(parents=True)
         for number, image in enumerate(frames, start=1):
-            (temporary / f"img_{number:05d}.png").write_bytes(_png(image))
+            (temporary / f"img_{number:05d}.png").write_bytes(png(image))
         if folder.is_dir():
             shutil.rmtree(folder)
         temporary.replace(folder)
@@ -98,10 +98,11 @@ def save_image(path: Path, image: Array) -> None:
         ArtifactError: the disk refuses.
     """
     with replacing_path(path) as temporary:
-        temporary.write_bytes(_png(image))
+        temporary.write_bytes(png(image))
 
 
-def _png(image: Array) -> bytes:
+def png(image: Array) -> bytes:
+    """Return an image (H, W, 3) uint8, blue first, as a PNG."""
     _, data = cv2().imencode(".png", image)
     return bytes(data)
 

@@ -16,7 +16,9 @@ from stages.engine.batch import Clips, Images
 from stages.engine.method import Phase
 from stages.engine.training import TrainingConfig
 from stages.errors import UsageError
-from stages.pretrain.methods.u_vi import UVI, Settings, retrieval, rotation, same_moment, seen, shifted, synchronous
+from stages.pretrain.methods.u_vi import UVI, Settings, same_moment, synchronous
+from stages.pretrain.methods.u_vi_examined import retrieval
+from stages.pretrain.methods.u_vi_networks import rotation, seen, shifted
 
 SIZE, FRAMES = 16, 4
 

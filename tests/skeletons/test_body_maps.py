@@ -101,6 +101,27 @@ def test_draw__what_moves_along_x_moves_by_the_right_number_of_pixels() -> None:
     )
 
 
+def test_draw__a_picture_that_follows_holds_the_trunk_still_and_the_body_large() -> None:
+    still = facing()[:, :2] * [-1, -1]
+    hand = still.copy()
+    hand[[KINECT_20.index["left_wrist"], KINECT_20.index["left_hand"]]] += [0.3, 0]
+    clip = filmed(still, hand, hand + np.array([5.0, 0.7]), origin="unknown")
+    followed, box = draw(clip, Camera(), "parts", SIZE, follow=True)
+    np.testing.assert_array_equal(followed[1], followed[2])
+    assert not np.array_equal(followed[0], followed[1])
+    whole, wide = draw(clip, Camera(), "parts", SIZE)
+    assert box[2] - box[0] < 0.5 * (wide[2] - wide[0])
+    assert box[0] < 0 < box[2]
+    assert (whole[1] != whole[2]).any()
+
+
+def test_draw__a_picture_that_follows_a_walker_from_near_to_far_keeps_the_centre() -> None:
+    near, far = facing() + [0, 0, 2.0], facing() + [1.5, 0, 6.0]
+    images, _ = draw(filmed(near, far), Camera(), "parts", SIZE, follow=True)
+    middles = [np.argwhere(image[2] > 0).mean(axis=0) for image in images]
+    assert np.abs(middles[0] - middles[1]).max() < 0.12 * SIZE
+
+
 def test_draw__a_pinhole_shows_the_far_body_smaller() -> None:
     images, _ = draw(filmed(facing(distance=2), facing(distance=4)), Camera(), "parts", SIZE)
     near, far = (np.ptp(np.argwhere(image[2])[:, 0]) + 1 for image in images)

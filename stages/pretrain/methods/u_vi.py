@@ -15,17 +15,16 @@ N pairs, P pose features.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from stages.arrays import Array
-from stages.encoders.posture import HALVINGS, double_convolution
 from stages.encoders.spec import ImageSpec
 from stages.engine.annotations import MISSING, Kind
 from stages.engine.batch import Batch, Clips
@@ -34,9 +33,11 @@ from stages.engine.method import MethodConfig, Phase, Pretext, Sets, Step
 from stages.engine.streams import Choose, Shuffled, Stream
 from stages.engine.training import TrainingConfig
 from stages.errors import UsageError
+from stages.pretrain.methods.u_vi_examined import Looked, Networks, among_groups, figures, moments_of, retrieval, sheet
+from stages.pretrain.methods.u_vi_networks import Decoder, ViewpointEncoder, rotation, seen, shifted
 
-POOL = 7
-"""Side of the viewpoint encoder's pooling (table 1)."""
+SHEET = 128
+"""Pixels of a tile on a sheet."""
 
 
 class Settings(MethodConfig):
@@ -112,6 +113,16 @@ class UVI(Pretext):
         repeated = clips.chosen(usable * repeats)
         return Shuffled(repeated, size, least=2, partner=same_moment(repeated, column) if pairs == "clips" else None)
 
+    def held_out(self, clips: Clips, size: int) -> Iterator[Batch]:
+        """Yield held-out clips; where pairs are clips, those that have a synchronous one, each with one of them."""
+        if self.settings.pairs == "views":
+            yield from super().held_out(clips, size)
+            return
+        column = self.settings.synchronous
+        paired = clips.chosen(synchronous(clips, column))
+        stream = Shuffled(paired, size, partner=same_moment(paired, column))
+        yield from (stream.batch(0, 0, step) for step in range(stream.steps))
+
     def step(self, batches: Mapping[str, Batch], phase: Phase) -> Step:
         """Return equation 8 and its terms, the share of canonical poses nearest to the other view's, and the pose's error under a shift."""
         settings, (first, second, other_first, other_second) = self.settings, self.pictures(next(iter(batches.values())))
@@ -169,104 +180,50 @@ class UVI(Pretext):
         one_view, other_view, one_else, other_else = (each[:, 0] for each in found)
         return one_view, other_view, one_else, other_else
 
+    @torch.no_grad()
+    def examine(self, clips: Clips, advance: Callable[[int], None]) -> Mapping[str, Array]:
+        """Return what :mod:`stages.pretrain.methods.u_vi_examined` measures; clips that no other view shows have NaN."""
+        groups = self._groups(clips)
+        found, middles = list[dict[str, float]](), []
+        for group in groups:
+            looked = self._looked(clips, group)
+            found.append(figures(looked))
+            middle = looked.poses.shape[1] // 2
+            middles.append((looked.poses[:, middle], looked.pictures[:, middle]))
+            advance(len(group))
+        per_group = {name: np.array([each[name] for each in found]) for name in found[0]} | among_groups(middles)
+        result = {name: np.full(len(clips), np.nan) for name in per_group}
+        for name, values in per_group.items():
+            for group, value in zip(groups, values, strict=True):
+                result[name][group] = value
+        return result
+
+    @torch.no_grad()
+    def sheet(self, clips: Clips, number: int) -> Array | None:
+        """Return moments of a clip as views show them, painted, painted with swapped poses, and their canonical poses."""
+        group = next((each for each in self._groups(clips) if number in each), None)
+        return sheet(self._looked(clips, group), SHEET) if group is not None else None
+
+    def _groups(self, clips: Clips) -> list[list[int]]:
+        """Return the numbers of the clips that show one performance; where a clip has several views, each clip alone."""
+        if self.settings.pairs == "views":
+            return [[number] for number in range(len(clips))]
+        usable, column = synchronous(clips, self.settings.synchronous), clips.annotations[self.settings.synchronous].numpy()
+        return [[number for number in usable if column[number] == moment] for moment in dict.fromkeys(column[usable].tolist())]
+
+    def _looked(self, clips: Clips, group: list[int]) -> Looked:
+        assert clips.images is not None
+        device = next(self.parameters()).device
+        images = clips.images.take(torch.tensor(group))
+        numbers = moments_of(int(images.count.min()))[None]
+        views = range(images.values.shape[1]) if self.settings.pairs == "views" else (0,)
+        pictures = [images.frames(numbers.expand(len(group), -1), view, device) for view in views]
+        return Looked.at(Networks(self.encoder, self.viewpoint, self.decoder), torch.cat(pictures))
+
     def _shifts(self, count: int, device: torch.device) -> Tensor:
         """Return random whole pixels (N, 2) along x and y."""
         most = int(self.settings.shift * self.spec.size[0])
         return torch.randint(-most, most + 1, (count, 2), device=device).float()
-
-
-class ViewpointEncoder(nn.Module):
-    """Pictures (N, C, H, W) → three angles (N, 3) and a translation (N, 3); table 1."""
-
-    def __init__(self, channels: int, size: tuple[int, int], width: int, dropout: float) -> None:
-        super().__init__()
-        if min(size) < POOL:
-            raise UsageError(f"The pictures are {size[0]} × {size[1]}; U-VI takes at least {POOL} × {POOL}.")
-        sizes = [(channels, 2 * width), (2 * width, 2 * width), (2 * width, 4 * width), (4 * width, 4 * width)]
-        blocks = [nn.Sequential(nn.Conv2d(before, after, 5, padding=2), nn.BatchNorm2d(after), nn.ReLU()) for before, after in sizes]
-        flat = 4 * width * (size[0] // POOL) * (size[1] // POOL)
-        self.layers = nn.Sequential(
-            *blocks[:2],
-            nn.MaxPool2d(POOL),
-            *blocks[2:],
-            nn.Flatten(),
-            nn.Linear(flat, 8 * width),
-            nn.ReLU(),
-            nn.Dropout(dropout),
-            nn.Linear(8 * width, 6),
-        )
-
-    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Return angles and translation."""
-        angles, place = torch.split(self.layers(pictures), 3, dim=1)
-        return angles, place
-
-
-class Decoder(nn.Module):
-    """A pose as a view shows it (N, 3, P) → the picture (N, C, H, W) in [0, 1]; table 1."""
-
-    def __init__(self, inputs: int, channels: int, size: tuple[int, int], width: int, dropout: float) -> None:
-        super().__init__()
-        self.start = (8 * width, size[0] // 2**HALVINGS, size[1] // 2**HALVINGS)
-        self.spread = nn.Sequential(nn.Flatten(), nn.Linear(inputs, int(np.prod(self.start))), nn.ReLU(), nn.Dropout(dropout))
-        self.paint = nn.Sequential(
-            double_convolution(8 * width, 4 * width),
-            _doubled(4 * width, 2 * width),
-            _doubled(2 * width, width),
-            _doubled(width, channels),
-            nn.Tanh(),
-        )
-
-    def forward(self, poses: Tensor) -> Tensor:
-        """Return the pictures."""
-        pictures: Tensor = self.paint(self.spread(poses).view(-1, *self.start))
-        return pictures
-
-
-def _doubled(before: int, after: int) -> nn.Sequential:
-    """Two transposed convolutions with batch norm and ReLU; the first doubles the size."""
-    return nn.Sequential(
-        nn.ConvTranspose2d(before, after, 3, stride=2, padding=1, output_padding=1),
-        nn.BatchNorm2d(after),
-        nn.ReLU(),
-        nn.ConvTranspose2d(after, after, 3, padding=1),
-        nn.BatchNorm2d(after),
-        nn.ReLU(),
-    )
-
-
-def rotation(angles: Tensor) -> Tensor:
-    """Return R_z R_y R_x (N, 3, 3) of angles about x, y and z (N, 3), in radians."""
-    (cx, cy, cz), (sx, sy, sz) = angles.cos().unbind(dim=1), angles.sin().unbind(dim=1)
-    rows = [
-        [cz * cy, cz * sy * sx - sz * cx, cz * sy * cx + sz * sx],
-        [sz * cy, sz * sy * sx + cz * cx, sz * sy * cx - cz * sx],
-        [-sy, cy * sx, cy * cx],
-    ]
-    return torch.stack([torch.stack(row, dim=1) for row in rows], dim=1)
-
-
-def seen(poses: Tensor, turn: Tensor, place: Tensor) -> Tensor:
-    """Return canonical poses (N, 3, P) as a view shows them: R P + T."""
-    return turn @ poses + place[:, :, None]
-
-
-def shifted(pictures: Tensor, shift: Tensor) -> Tensor:
-    """Return pictures (N, C, H, W) moved by whole pixels (N, 2), to the right and down; what comes in is zero."""
-    height, width = pictures.shape[2:]
-    rows = torch.arange(height, device=pictures.device)[None] - shift[:, 1:].long()
-    columns = torch.arange(width, device=pictures.device)[None] - shift[:, :1].long()
-    inside = ((rows >= 0) & (rows < height))[:, None, :, None] & ((columns >= 0) & (columns < width))[:, None, None, :]
-    number = torch.arange(len(pictures), device=pictures.device)[:, None, None]
-    moved = pictures.permute(0, 2, 3, 1)[number, rows.clamp(0, height - 1)[:, :, None], columns.clamp(0, width - 1)[:, None, :]]
-    return moved.permute(0, 3, 1, 2) * inside
-
-
-@torch.no_grad()
-def retrieval(one: Tensor, other: Tensor) -> Tensor:
-    """Return the share of canonical poses (N, 3, P) of one view whose nearest pose among the other view's is that of the same moment."""
-    nearest = torch.cdist(one.flatten(1), other.flatten(1)).argmin(dim=1)
-    return (nearest == torch.arange(len(one), device=one.device)).float().mean()
 
 
 def synchronous(clips: Clips, column: str) -> list[int]:
@@ -280,7 +237,8 @@ def synchronous(clips: Clips, column: str) -> list[int]:
     found: list[int] = np.flatnonzero((count[group] > 1) & (moments != MISSING)).tolist()
     if not found:
         raise UsageError(
-            f"No two clips have the same value in '{column}', so none are synchronous.", hint="--set settings.synchronous=COLUMN"
+            f"No two clips have the same value in '{column}', so none are synchronous.",
+            hint="learn from clips of two cameras or more (a protocol may leave one to train); --set settings.synchronous=COLUMN",
         )
     return found
 
