@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field
 
 from stages.configuration import Config
@@ -17,6 +19,8 @@ class ExamineConfig(Config):
     """Conditions ``COLUMN=VALUE[,VALUE]`` that select clips."""
     seen: bool = False
     """Whether clips that the encoder was trained on are looked at, too (the page says so)."""
+    settings: dict[str, Any] = {}
+    """Settings of the method that are others than in its training, such as ``pairs: clips`` where other cameras filmed."""
     sheets: int = Field(4, ge=0)
     """Clips whose pictures are shown, where the method paints any."""
     confidence: float = Field(0.95, gt=0, lt=1)

@@ -55,7 +55,7 @@ def run(
         ArtifactError: no clip is left to look at.
     """
     name, files = _files(encoder, options)
-    parts = [_opened(file, dataset, options, places) for file in files]
+    parts = [_opened(file, config, dataset, options, places) for file in files]
     work = [(part, _clips(part, config)) for part in parts]
     if not any(len(clips) for _, clips in work):
         told = "there are none" if config.seen else "it was trained on all of them"
@@ -111,7 +111,7 @@ def _files(encoder: str | None, options: RunOptions) -> tuple[str, list[Path]]:
     return place.stem, files
 
 
-def _opened(file: Path, dataset: str | None, options: RunOptions, places: Places | None) -> _Part:
+def _opened(file: Path, config: ExamineConfig, dataset: str | None, options: RunOptions, places: Places | None) -> _Part:
     encoder = PretrainedEncoder.read(file)
     document = encoder.config
     cls = method_class(str(document.get("method", "")))
@@ -120,7 +120,7 @@ def _opened(file: Path, dataset: str | None, options: RunOptions, places: Places
             f"The pretext of {file.stem} ({document['method']}) cannot be asked about single clips: its artifact keeps the encoder alone.",
             hint=f"aqa finetune --method knn-probe --init {file.stem} measures what the encoder has learned",
         )
-    settings = resolve(cls.SETTINGS, [Layer("settings", document["settings"])]).config
+    settings = resolve(cls.SETTINGS, [Layer("settings", document["settings"]), Layer("--set settings", config.settings)]).config
     trained_on = tuple(document["dataset"])
     data = open_clips(None if places else dataset or trained_on[-1], wanted(cls, settings), options, places)
     return _Part(file.stem, encoder, cls, settings, trained_on, data)

@@ -103,6 +103,18 @@ def test_examine__synchronous_clips(aqa, workspace: Path) -> None:
     assert told["s4/clip-0"] == told["s4/clip-1"]
 
 
+def test_examine__other_cameras_filmed_what_it_is_asked_about(aqa, pretrained: Path) -> None:
+    write_image_set(pretrained / "images/filmed", cameras=1, subjects=2)
+    code, _, err = aqa("examine", "--dataset", "filmed", "--set", "seen=true")
+    assert code == 2
+    assert "U-VI learns from two views of a moment; these pictures have one." in err
+    file = pretrained / "images/filmed/manifest.csv"
+    file.write_text("clip,subject,moment\n" + "".join(f"s{s}/clip-{c},p{s},walk-{s}\n" for s in range(2) for c in range(3)))
+    code, out, err = aqa("examine", "--dataset", "filmed", "--set", "settings.pairs=clips", "--set", "seen=true")
+    assert code == 0, err
+    assert "6 clips of 2 subjects of filmed" in out
+
+
 def test_examine__the_non_experts_tasks_beside_trivial_guesses(aqa, workspace: Path) -> None:
     write_pose_set(workspace / "poses/arms")
     small = ["--set", "settings.input.frames=16", "--set", "settings.encoder_settings.units=4", "--set", "settings.units=4"]

@@ -103,11 +103,7 @@ class UVI(Pretext):
     def _stream(self, clips: Clips, size: int) -> Stream:
         assert clips.images is not None
         pairs, column = self.settings.pairs, self.settings.synchronous
-        if pairs == "views" and clips.images.values.shape[1] < 2:
-            raise UsageError(
-                "U-VI learns from two views of a moment; these pictures have one.",
-                hint="aqa extract-maps --cameras 0,45,-45, or --set settings.pairs=clips where several cameras filmed",
-            )
+        self._check_views(clips)
         usable = list(range(len(clips))) if pairs == "views" else synchronous(clips, column)
         repeats = self.settings.pairs_per_clip or max(1, round(float(clips.images.count.float().mean())))
         repeated = clips.chosen(usable * repeats)
@@ -204,8 +200,17 @@ class UVI(Pretext):
         group = next((each for each in self._groups(clips) if number in each), None)
         return sheet(self._looked(clips, group), SHEET) if group is not None else None
 
+    def _check_views(self, clips: Clips) -> None:
+        assert clips.images is not None
+        if self.settings.pairs == "views" and clips.images.values.shape[1] < 2:
+            raise UsageError(
+                "U-VI learns from two views of a moment; these pictures have one.",
+                hint="aqa extract-maps --cameras 0,45,-45, or --set settings.pairs=clips where several cameras filmed",
+            )
+
     def _groups(self, clips: Clips) -> list[list[int]]:
         """Return the numbers of the clips that show one performance; where a clip has several views, each clip alone."""
+        self._check_views(clips)
         if self.settings.pairs == "views":
             return [[number] for number in range(len(clips))]
         usable, column = synchronous(clips, self.settings.synchronous), clips.annotations[self.settings.synchronous].numpy()
