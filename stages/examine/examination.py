@@ -76,9 +76,8 @@ class Examination:
         trained = " and ".join(facts["trained_on"])
         within = f", {facts['protocol']}, {facts['folds']} fold{'s' if facts['folds'] != 1 else ''}" if facts["protocol"] else ""
         where = f" where {' and '.join(facts['where'])}" if facts["where"] else ""
-        return (
-            f"{facts['method']}, trained on {trained}{within}; {self.clips} clips of {self.subjects} subjects of {facts['dataset']}{where}"
-        )
+        looked = f"{_counted(self.clips, 'clip')} of {_counted(self.subjects, 'subject')} of {facts['dataset']}{where}"
+        return f"{facts['method']}, trained on {trained}{within}; {looked}"
 
     def to_json(self) -> dict[str, Any]:
         """Return everything but the pictures."""
@@ -91,3 +90,7 @@ class Examination:
             "figures": {name: estimate.to_json() for name, estimate in self.estimates.items()},
             "provenance": dict(self.provenance),
         }
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"

@@ -35,6 +35,7 @@ def test_names__nothing_to_learn() -> None:
         names_of(ROWS[2:3], "position", "class")
     with pytest.raises(UsageError, match=r"'position' has a single value in training: tuck\."):
         names_of([ROWS[0], ROWS[3]], "position", "class")
+    assert names_of([ROWS[0], ROWS[3]], "position", "group") == ("tuck",), "all clips may belong together"
     assert names_of(ROWS[1:2], "caption", "words") == ("splash",), "one word is something to tell"
 
 
@@ -49,6 +50,18 @@ def test_encode__and_back() -> None:
     assert decode(np.array([1, 0]), ("pike", "tuck")) == ["tuck", "pike"]
     unknown = encode([Row("e", {"caption": "a belly flop"})], "caption", "words", names)
     assert unknown.tolist() == [[1, MISSING, MISSING, END]]
+
+
+def test_numbers__have_no_names_and_may_be_missing() -> None:
+    assert names_of(ROWS, "difficulty", "number") == ()
+    found = encode(ROWS, "difficulty", "number", ())
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, [3.2, 2.0, np.nan, 3.2], rtol=1e-6)
+    np.testing.assert_array_equal(encode([Row("e", {"mark": "8.5"})], "mark", "number", ()), [8.5])
+    with pytest.raises(UsageError, match=r"'position' must be a number, found 'tuck' of a\.\n  hint: correct the manifest"):
+        names_of(ROWS, "position", "number")
+    with pytest.raises(UsageError, match=r"No training clip has a value in 'difficulty'"):
+        names_of(ROWS[2:3], "difficulty", "number")
 
 
 def test_context__keeps_the_names() -> None:

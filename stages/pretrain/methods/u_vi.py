@@ -94,7 +94,7 @@ class UVI(Pretext):
     @classmethod
     def annotations(cls, settings: Settings) -> Mapping[str, Kind]:
         """Return the column that tells which clips are synchronous."""
-        return {settings.synchronous: "class"} if settings.pairs == "clips" else {}
+        return {settings.synchronous: "group"} if settings.pairs == "clips" else {}
 
     def streams(self, sets: Sets, phase: Phase, training: TrainingConfig) -> dict[str, Stream]:
         """Return the pairs; batch norm cannot take a last batch of a single one."""
@@ -187,7 +187,9 @@ class UVI(Pretext):
             middle = looked.poses.shape[1] // 2
             middles.append((looked.poses[:, middle], looked.pictures[:, middle]))
             advance(len(group))
-        per_group = {name: np.array([each[name] for each in found]) for name in found[0]} | among_groups(middles)
+        per_group = {name: np.array([each[name] for each in found]) for name in found[0]}
+        if len(groups) > 1:
+            per_group |= among_groups(middles)
         result = {name: np.full(len(clips), np.nan) for name in per_group}
         for name, values in per_group.items():
             for group, value in zip(groups, values, strict=True):
