@@ -46,6 +46,9 @@ def command(
             rich_help_panel=_SHOWN,
         ),
     ] = None,
+    upright: Annotated[
+        bool, typer.Option("--upright", help="Virtual cameras go around the bodies' own vertical (tilted cameras).", rich_help_panel=_SHOWN)
+    ] = False,
     follow: Annotated[
         bool,
         typer.Option(
@@ -87,6 +90,7 @@ def command(
         "source": source,
         "size": size,
         "style": style,
+        "upright": upright or None,
         "follow": follow or None,
         "cameras": parse_values(cameras, "--cameras") if cameras else None,
         "people": people,

@@ -34,6 +34,9 @@ class ExtractMapsConfig(Config):
     """Of poses: parts, like DensePose's maps, or depth, like a masked depth image (3-D poses)."""
     cameras: tuple[Angles, ...] = Field((0.0,), min_length=1)
     """Of 3-D poses: the clip's own camera (0) and virtual ones around the body, each a yaw or [yaw, pitch] in degrees."""
+    upright: bool = False
+    """Of virtual cameras: whether they go around the bodies' own vertical; else around that of the poses' coordinates, which of a tilted
+    camera is tilted, too."""
     follow: bool = False
     """Of poses: whether the bodies stay in the middle of the picture, which is then as large as they need it; else they move through it."""
     people: int | None = Field(None, ge=1)
@@ -45,7 +48,7 @@ class ExtractMapsConfig(Config):
     @classmethod
     def _own_camera_first(cls, cameras: tuple[Angles, ...]) -> tuple[Angles, ...]:
         found = [camera_of(angles) for angles in cameras]
-        if found[0] != Camera():
+        if not found[0].own:
             raise ValueError("the first camera is the clip's own, 0")
         if len({(camera.yaw % 360, camera.pitch) for camera in found}) < len(found):
             raise ValueError("a camera occurs twice")
@@ -67,15 +70,16 @@ class ExtractMapsConfig(Config):
 
 _EVERYWHERE = ("size", "fps", "frames")
 _OF: Mapping[str, tuple[str, ...]] = {
-    "poses": ("style", "cameras", "follow", "people"),
+    "poses": ("style", "cameras", "upright", "follow", "people"),
     "silhouettes": ("people", "threshold"),
     "pictures": (),
     "frames": (),
 }
-OWN = ("style", "cameras", "follow", "people", "threshold")
+OWN = ("style", "cameras", "upright", "follow", "people", "threshold")
 """Settings that not every source has."""
 
 
-def camera_of(angles: Angles) -> Camera:
+def camera_of(angles: Angles, *, upright: bool = False) -> Camera:
     """Return the camera that a setting stands for."""
-    return Camera(*angles) if isinstance(angles, tuple) else Camera(angles)
+    yaw, pitch = angles if isinstance(angles, tuple) else (angles, 0.0)
+    return Camera(yaw, pitch, upright)

@@ -24,7 +24,7 @@ def drawn(poses: PoseSequence, config: ExtractMapsConfig) -> Maps:
     """
     poses = replace(poses, positions=poses.positions[: config.people])
     frames = chosen(poses.timestamps, config)
-    cameras = [camera_of(angles) for angles in config.cameras]
+    cameras = [camera_of(angles, upright=config.upright) for angles in config.cameras]
     pictures = [body_maps.draw(poses, camera, config.style, config.size, frames, follow=config.follow) for camera in cameras]
     pinhole = poses.origin == "camera" and poses.positions.shape[3] == 3
     facts = {

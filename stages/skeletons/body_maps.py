@@ -52,16 +52,24 @@ class Camera:
     Attributes:
         yaw: degrees around the vertical axis through the body's mean centre, towards the camera's own right.
         pitch: degrees upwards from there, looking down.
+        upright: whether the vertical is the bodies', from their ankles to their shoulders on average over the clip; else it is that of the
+            poses' coordinates, and the clip's own camera, were it tilted, does not know which way is up.
     """
 
     yaw: float = 0.0
     pitch: float = 0.0
+    upright: bool = False
+
+    @property
+    def own(self) -> bool:
+        """Whether it is the clip's own camera."""
+        return not (self.yaw or self.pitch)
 
     @property
     def name(self) -> str:
         """``original``, ``yaw+45``, ``yaw-45pitch+20``."""
         tilt = f"pitch{self.pitch:+g}" if self.pitch else ""
-        return f"yaw{self.yaw:+g}{tilt}" if self.yaw or self.pitch else "original"
+        return f"yaw{self.yaw:+g}{tilt}" if not self.own else "original"
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,7 @@ def draw(
         UsageError: 2-D poses are to be seen from elsewhere, or in depth.
         ArtifactError: no joint was seen, or the bodies lie behind their camera.
     """
-    if poses.positions.shape[3] == 2 and (style == "depth" or camera != Camera()):
+    if poses.positions.shape[3] == 2 and (style == "depth" or not camera.own):
         what = "depth" if style == "depth" else f"the virtual camera '{camera.name}'"
         raise UsageError(f"The poses are 2-D, and {what} needs 3-D ones.", hint="--style parts --cameras 0, or 3-D poses")
     body = _body(poses.positions, poses.layout)
@@ -125,13 +133,29 @@ def draw(
 
 def turned(positions: Array, camera: Camera) -> Array:
     """Return positions (M, T, P, C) of :data:`BODY` as a camera sees them that went around the bodies' mean centre at its distance."""
-    if camera == Camera():
+    if camera.own:
         return positions
     centre = _mean(_centres(positions).reshape(-1, 3), axis=0)
     yaw, pitch = math.radians(camera.yaw), math.radians(camera.pitch)
-    around = np.array([[math.cos(yaw), 0, -math.sin(yaw)], [0, 1, 0], [math.sin(yaw), 0, math.cos(yaw)]])
+    around = _about(_vertical(positions) if camera.upright else np.array([0.0, 1, 0]), -yaw)
     above = np.array([[1, 0, 0], [0, math.cos(pitch), math.sin(pitch)], [0, -math.sin(pitch), math.cos(pitch)]])
     return np.asarray((positions - centre) @ (above @ around).T + centre)
+
+
+def _about(axis: Array, angle: float) -> Array:
+    """Return the rotation (3, 3) by ``angle`` radians about an axis (3,) of length 1 (Rodrigues' formula)."""
+    x, y, z = axis
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.asarray(np.eye(3) + math.sin(angle) * cross + (1 - math.cos(angle)) * cross @ cross)
+
+
+def _vertical(positions: Array) -> Array:
+    """Return the mean direction (3,) from the ankles to the shoulders over all frames and people; y where none of them was seen."""
+    ankles = _mean(positions[:, :, [BODY.index["left_ankle"], BODY.index["right_ankle"]]], axis=2)
+    trunk = positions[:, :, BODY.index["spine_shoulder"]] - ankles
+    mean = _mean((trunk / np.linalg.norm(trunk, axis=-1, keepdims=True)).reshape(-1, 3), axis=0)
+    length = float(np.linalg.norm(mean))
+    return np.asarray(mean / length) if np.isfinite(length) and length > 0 else np.array([0.0, 1, 0])
 
 
 def square(low: Array, high: Array, margin: float) -> Array:

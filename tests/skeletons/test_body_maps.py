@@ -7,7 +7,7 @@ import pytest
 
 from stages.errors import ArtifactError, UsageError
 from stages.skeletons import body
-from stages.skeletons.body_maps import BODY, MARGIN, Camera, draw, nearness
+from stages.skeletons.body_maps import BODY, MARGIN, Camera, draw, nearness, turned
 from stages.skeletons.layouts import COCO_17, KINECT_20, LAYOUTS, OPENPOSE_18, Layout
 from stages.skeletons.poses import PoseSequence, sequence
 from tests.small import standing
@@ -116,7 +116,7 @@ def test_draw__a_picture_that_follows_holds_the_trunk_still_and_the_body_large()
 
 
 def test_draw__a_picture_that_follows_a_walker_from_near_to_far_keeps_the_centre() -> None:
-    near, far = facing() + [0, 0, 2.0], facing() + [1.5, 0, 6.0]
+    near, far = facing() + np.array([0, 0, 2.0]), facing() + np.array([1.5, 0, 6.0])
     images, _ = draw(filmed(near, far), Camera(), "parts", SIZE, follow=True)
     middles = [np.argwhere(image[2] > 0).mean(axis=0) for image in images]
     assert np.abs(middles[0] - middles[1]).max() < 0.12 * SIZE
@@ -158,6 +158,23 @@ def test_draw__a_camera_to_the_right_sees_the_persons_left() -> None:
     heads, feet = ([np.flatnonzero(image.any(axis=1))[end] for image in (above, below)] for end in (3, -3))
     assert above[heads[0]].max() > above[feet[0]].max()  # the head is nearer to who looks down
     assert below[heads[1]].max() < below[feet[1]].max()
+
+
+def test_turned__upright_a_tilted_camera_goes_around_the_body_and_not_around_its_own_vertical() -> None:
+    tilt = np.radians(25)
+    tilted = np.array([[1, 0, 0], [0, np.cos(tilt), -np.sin(tilt)], [0, np.sin(tilt), np.cos(tilt)]])
+    level = facing(distance=0)[None, None]
+    seen = level @ tilted.T + [0, 0, 3]
+    lean = {}
+    for upright in (False, True):
+        turn = turned(seen, Camera(45, upright=upright))[0, 0]
+        trunk = turn[BODY.index["spine_shoulder"]] - turn[[BODY.index["left_ankle"], BODY.index["right_ankle"]]].mean(axis=0)
+        lean[upright] = np.degrees(np.arctan2(abs(trunk[0]), trunk[1]))
+    assert lean[True] < 2
+    assert lean[False] > 12
+    np.testing.assert_allclose(turned(level, Camera(45, upright=True)), turned(level, Camera(45)), atol=0.02)
+    distances = [np.linalg.norm(each[0, 0, :, None] - each[0, 0, None], axis=-1) for each in (seen, turned(seen, Camera(45, upright=True)))]
+    np.testing.assert_allclose(*distances, atol=1e-9)
 
 
 def test_draw__cameras_apart_differ_and_a_whole_turn_does_not() -> None:
