@@ -22,6 +22,10 @@ def command(
     epochs: options.EpochsOption = None,
     skeleton: options.SkeletonOption = None,
     init: options.InitOption = None,
+    start: Annotated[
+        str | None,
+        typer.Option("--from", metavar="EXPERIMENT", help="Start from another experiment's models: each fold from that of its name."),
+    ] = None,
     name: Annotated[str | None, typer.Option("--name", help="Name of the experiment; default: <data set>-<method>.")] = None,
     poses: options.PosesOption = None,
     features: options.FeaturesOption = None,
@@ -57,5 +61,5 @@ def command(
     )
     run_options = options.run_options(workspace, device=device, resume=resume, overwrite=overwrite, dry_run=dry_run, shard=shard)
     resolved = resolve_finetune(options.layers(config, assignments, flags))
-    folder, summary = run(resolved.config, run_options, name=name, init=init, places=Places(poses, features, manifest, images))
+    folder, summary = run(resolved.config, run_options, name=name, init=init, start=start, places=Places(poses, features, manifest, images))
     console.summary(summary, folder)

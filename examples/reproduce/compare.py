@@ -5,10 +5,13 @@
 
 A row is ``LABEL=PAPER=NAME[:FIGURE]``:
 
-* PAPER is what the paper prints, digit by digit; behind it stands ``%`` where the paper prints shares in per cent, ``M`` or ``G`` where it
-  prints millions or thousand millions.  Measured figures are printed alike.  A ``-`` (``-M`` …) is a figure that the paper does not have.
-* NAME is an evaluation in the workspace, or a JSON file (``aqa profile --json``); a ``-`` is a row that is not measured here.
-* FIGURE is the name of an overall figure (``spearman_pooled``) or a path into the file (``per_class/diving/spearman``, ``0/flops``).
+* PAPER is what the paper prints, digit by digit (it may be negative); behind it stands ``%`` where the paper prints shares in per cent,
+  ``M`` or ``G`` where it prints millions or thousand millions.  Measured figures are printed alike.  A ``-`` (``-M`` …) is a figure that
+  the paper does not have.
+* NAME is an evaluation in the workspace, or a JSON file (``aqa profile --json``); a ``-`` is a row that is not measured here.  Several
+  evaluations, ``a,b,c``, stand for the arithmetic mean of their figures, which has no interval.
+* FIGURE is the name of an overall figure (``spearman_pooled``) or a path into the file (``per_class/diving/spearman``, ``0/flops``); a
+  part of a path with commas (``per_class/diving,gym_vault/spearman``) means the arithmetic mean over those names, without an interval.
   Without, it is the figure that leads the evaluation's report.
 
 Needs nothing but Python.
@@ -22,7 +25,8 @@ import json
 import os
 import re
 import sys
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +35,7 @@ HEADLINES = ("spearman_fisher_mean", "spearman", "accuracy", "spearman_pooled")
 FACTORS = {"": 1.0, "%": 100.0, "M": 1e-6, "G": 1e-9}
 COLUMNS = ("", "paper", "measured", "95 % interval", "sd over seeds", "clips")
 NONE = "-"
-_PAPER = re.compile(r"(?P<number>-|\d+(?:\.(?P<decimals>\d+))?)(?P<unit>[%MG]?)")
+_PAPER = re.compile(r"(?P<number>-?\d+(?:\.(?P<decimals>\d+))?|-)(?P<unit>[%MG]?)")
 
 
 class RowError(Exception):
@@ -47,7 +51,7 @@ class Row:
         paper: its figure as printed; ``-`` where there is none.
         unit: ``%``, ``M``, ``G`` or nothing.
         decimals: how many the paper prints; of a figure that it lacks, four, or two where there is a unit.
-        name: of the evaluation, or a JSON file; ``-`` where nothing is measured.
+        name: of the evaluation, or of several with commas between them, or a JSON file; ``-`` where nothing is measured.
         figure: which figure of it; empty for the one that leads.
     """
 
@@ -100,6 +104,10 @@ def measured(row: Row, evaluations: Path, suffix: str = "") -> Measured | None:
     """
     if row.name == NONE:
         return None
+    if "," in row.name:
+        return _mean([measured(replace(row, name=name), evaluations, suffix) for name in row.name.split(",")])
+    if several := next((key for key in row.figure.split("/") if "," in key), ""):
+        return _mean([measured(replace(row, figure=row.figure.replace(several, name)), evaluations, suffix) for name in several.split(",")])
     path = Path(row.name) if row.name.endswith(".json") else evaluations / f"{row.name}{suffix}" / "metrics.json"
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -112,6 +120,14 @@ def measured(row: Row, evaluations: Path, suffix: str = "") -> Measured | None:
         return Measured(found)
     clips = _parent(document, row.figure).get("clips", document.get("clips"))
     return Measured(found["value"], found["low"], found["high"], found["sd_over_seeds"], clips, tuple(document.get("stamps", ())))
+
+
+def _mean(found: Sequence[Measured | None]) -> Measured:
+    there = [one for one in found if one is not None]
+    values = [one.value for one in there if one.value is not None]
+    mean = sum(values) / len(values) if len(values) == len(there) else None
+    clips = sum(one.clips or 0 for one in there)
+    return Measured(mean, clips=clips, stamps=tuple(dict.fromkeys(stamp for one in there for stamp in one.stamps)))
 
 
 def _at(document: Any, row: Row, path: Path) -> Any:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from stages.arrays import Array
 from stages.compare.paired import Difference
 from stages.compare.runs import Run
 from stages.evaluate.report.charts import COLOURS
-from stages.evaluate.report.drawing import Drawing
+from stages.evaluate.report.drawing import Axes, Drawing, padded
 from stages.evaluate.table import Table
 
 _WIDTH, _SIDE = 240.0, 10.0
@@ -63,3 +64,33 @@ def on_a_line(table: Table, number: int, style: str, span: tuple[float, float]) 
         drawing.line((place(float(said.min())), 12), (place(float(said.max())), 12), f"spread {style}")
     drawing.dot((place(mean), 12), 6, f"point {style}", f"predicted {mean:.4g}, true {truth:.4g}")
     return drawing
+
+
+def while_training(runs: Sequence[Run]) -> list[tuple[str, Drawing]]:
+    """Draw ρ of held-out clips over iterations (or epochs), a chart per fold and a line per run, its mean over seeds; alike axes.
+
+    Folds that only one run followed are left out, as is a run that followed nothing.
+    """
+    folds = [fold for fold in dict.fromkeys(fold for run in runs for fold in run.followed) if sum(fold in run.followed for run in runs) > 1]
+    lines = {fold: [(number, _mean_line(run.followed[fold])) for number, run in enumerate(runs) if fold in run.followed] for fold in folds}
+    points = np.concatenate([line for each in lines.values() for _, line in each]) if folds else np.zeros((0, 2))
+    charts = []
+    for fold in folds:
+        drawing = Drawing(320, 220, f"Spearman ρ of held-out clips while training, {fold}")
+        across, up = (padded(float(column.min()), float(column.max())) for column in points.T)
+        axes = Axes(drawing, across, up, ("iterations or epochs", "Spearman ρ"), (True, False))
+        for number, line in lines[fold]:
+            drawing.curve([axes.at(float(x), float(y)) for x, y in line], f"trace {style_of(number)}")
+            x, y = line[-1]
+            drawing.dot(axes.at(float(x), float(y)), 3, f"point {style_of(number)}", f"{runs[number].name}: {y:.4f} after {x:g}")
+        charts.append((fold, drawing))
+    return charts
+
+
+def _mean_line(seeds: Mapping[str, Sequence[Sequence[float]]]) -> Array:
+    """Return (points, 2): the mean over the seeds that followed a point."""
+    at: dict[float, list[float]] = {}
+    for rows in seeds.values():
+        for x, y in rows:
+            at.setdefault(float(x), []).append(float(y))
+    return np.array([[x, np.mean(at[x])] for x in sorted(at)])

@@ -54,6 +54,8 @@ def context(comparison: Comparison) -> dict[str, Any]:
         "protocol": _differing(comparison.aspects.protocol),
         "settings": _differing(comparison.aspects.settings),
         "same": [(aspect.name, aspect.values[0]) for aspect in comparison.aspects.protocol if aspect.same],
+        "training": charts.while_training(runs),
+        "followed": [(run.name, names.selection_in_words(str(run.facts.get("select", "")))) for run in runs if run.followed],
         "multiples": _multiples(comparison),
         "confusions": _confusions(comparison),
         "cases": [_case(comparison, case) for case in comparison.cases],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from stages.arrays import Array
 from stages.errors import ArtifactError, UsageError, some, unknown_name
 from stages.evaluate import read
+from stages.evaluate.followed import Followed
 from stages.evaluate.table import ONE_GROUP, Table, in_order
 from stages.evaluate.write import PREDICTIONS
 from stages.workspace import Workspace
@@ -33,6 +34,7 @@ class Run:
         facts: what must be known to read its figures.
         provenance: of the evaluation.
         fingerprint: of its predictions.
+        followed: ρ of held-out clips while its models trained.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Run:
     facts: Mapping[str, Any]
     provenance: Mapping[str, Any]
     fingerprint: str
+    followed: Followed = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ def opened(given: Sequence[str], workspace: Workspace, against: str | None = Non
     runs = []
     for name, path in zip(names, paths, strict=True):
         found = read.predictions(path)
-        runs.append(Run(name, found.table, found.facts, found.provenance, found.fingerprint))
+        runs.append(Run(name, found.table, found.facts, found.provenance, found.fingerprint, found.followed))
     if against is None:
         return runs
     if against not in names and against not in given:

@@ -4,7 +4,9 @@ Layout: ``nturgb+d_skeletons/S001C001P001R001A001.skeleton``, ``nturgb+d_rgb/S00
 ``nturgb+d_depth_masked/S001C001P001R001A001/MDepth-00000001.png`` (16 bit, millimetres, zero outside the people).  A name is setup, camera,
 person, repetition, action.  The authors list 302 skeleton files without usable bodies; with that list beside the data they are left out.
 
-Videos are the colour ones; the set ``ntu60-depth`` has the masked depth maps in their place.
+Videos are the colour ones; the set ``ntu60-depth`` has the masked depth maps in their place, and ``ntu60-densepose`` DensePose's maps of
+the colour videos, which users make themselves: ``nturgb+d_densepose/S001C001P001R001A001/img_00001.png``.  ``moment`` is the performance,
+equal for the clips of its three cameras, which are synchronous.
 """
 
 from __future__ import annotations
@@ -31,8 +33,14 @@ _PLACES = {
     "skeletons": ("nturgb+d_skeletons", "nturgbd_skeletons", "skeletons", ""),
     "colour": ("nturgb+d_rgb", "nturgbd_rgb", "rgb", ""),
     "depth": ("nturgb+d_depth_masked", "nturgbd_depth_masked", "depth_masked"),
+    "densepose": ("nturgb+d_densepose", "nturgbd_densepose", "densepose"),
 }
-_WHAT = {"skeletons": "skeleton file", "colour": "colour video", "depth": "folder of masked depth"}
+_WHAT = {"skeletons": "skeleton file", "colour": "colour video", "depth": "folder of masked depth", "densepose": "folder of DensePose maps"}
+_FOLDERS = {
+    "depth": "nturgb+d_depth_masked/S001C001P001R001A001/MDepth-00000001.png",
+    "densepose": "nturgb+d_densepose/S001C001P001R001A001/img_00001.png",
+}
+"""Parts whose clips are folders of pictures, each a variant of the set in which they stand in the videos' place."""
 _MISSING_LISTS = "*missing*skeleton*.txt"
 _NAME = re.compile(r"S(\d{3})C(\d{3})P(\d{3})R(\d{3})A(\d{3})")
 _CAMERAS, _ACTIONS, _SETUPS, _PEOPLE = 3, 60, 17, 40
@@ -52,28 +60,28 @@ def locate(root: Path) -> Path | None:
     return next((home for home in foreign.homes(root, _HOMES) if any(_files(home, part, []) for part in _PLACES)), None)
 
 
-def scan(folder: Path, *, depth: bool = False) -> Scan:
-    """List every clip of which there is a skeleton or a video (``depth``: masked depth), and those that a session lacks."""
+def scan(folder: Path, part: str = "colour") -> Scan:
+    """List every clip of which there is a skeleton or a video (or what else ``part`` says), and those that a session lacks."""
     problems: list[str] = []
     skeletons = _files(folder, "skeletons", problems)
-    videos = _files(folder, "depth" if depth else "colour", problems)
+    videos = _files(folder, part, problems)
     if not skeletons and not videos:
-        raise ArtifactError(f"{folder} holds no clips.", hint=f"expected {LAYOUT}")
+        raise ArtifactError(f"{folder} holds no clips.", hint=f"expected {_layout(part)}")
     clips = sorted({*skeletons, *videos})
     for clip in sorted(_listed_as_missing(folder) & set(clips)):
         problems.append(f"{clip}: listed by the authors as without usable skeletons" + (", left out" if clip in skeletons else ""))
         skeletons.pop(clip, None)
     problems += _incomplete(clips)
-    for part, there in (("skeletons", skeletons), ("depth" if depth else "colour", videos)):
+    for what, there in (("skeletons", skeletons), (part, videos)):
         if there:
-            listed = _listed_as_missing(folder) if part == "skeletons" else set()
-            problems += [f"{clip}: no {_WHAT[part]}" for clip in clips if clip not in there and clip not in listed]
+            listed = _listed_as_missing(folder) if what == "skeletons" else set()
+            problems += [f"{clip}: no {_WHAT[what]}" for clip in clips if clip not in there and clip not in listed]
     rows: list[tuple[str, dict[str, Value]]] = []
     for clip in clips:
         labels = ntu.labels_of(clip)
         moment = f"{labels['setup']}{labels['subject']}{labels['repetition']}{labels['action']}"
         rows.append((clip, {**labels, "moment": moment}))
-    built = manifest.from_rows(rows, "ntu60-depth" if depth else "ntu60")
+    built = manifest.from_rows(rows, _name(part))
     return Scan(
         built,
         {clip: Recording(skeletons[clip]) for clip in clips if clip in skeletons},
@@ -89,8 +97,8 @@ def load_poses(recording: Recording) -> PoseSequence:
 
 
 def adapter_of(variant: str) -> Adapter:
-    """Return the adapter of ``ntu60-depth``: masked depth maps instead of colour videos."""
-    return _adapter(f"ntu60-{variant}", depth=variant == "depth")
+    """Return the adapter of ``ntu60-depth`` or ``ntu60-densepose``: folders of maps instead of colour videos."""
+    return _adapter(variant)
 
 
 def _files(home: Path, part: str, problems: list[str]) -> dict[str, Path]:
@@ -118,7 +126,7 @@ def _files(home: Path, part: str, problems: list[str]) -> dict[str, Path]:
 
 def _clip_of(path: Path, part: str) -> str:
     """Return what should be a clip's name, or ``""`` where the file is of another kind."""
-    if part == "depth":
+    if part in _FOLDERS:
         return path.name if path.is_dir() else ""
     suffix = ".skeleton" if part == "skeletons" else "_rgb.avi"
     return path.name.removesuffix(suffix) if path.name.endswith(suffix) else ""
@@ -147,15 +155,23 @@ def _incomplete(clips: Iterable[str]) -> list[str]:
     return found
 
 
-def _adapter(name: str, *, depth: bool) -> Adapter:
+def _name(part: str) -> str:
+    return "ntu60" if part == "colour" else f"ntu60-{part}"
+
+
+def _layout(part: str) -> str:
+    return _FOLDERS.get(part, LAYOUT)
+
+
+def _adapter(part: str) -> Adapter:
     return Adapter(
-        name=name,
-        layout_help=LAYOUT if not depth else "nturgb+d_depth_masked/S001C001P001R001A001/MDepth-00000001.png",
+        name=_name(part),
+        layout_help=_layout(part),
         locate=locate,
-        scan=partial(scan, depth=depth),
+        scan=partial(scan, part=part),
         load_poses=load_poses,
         published={"clips": 56880, "subject": 40, "action": 60, "view": 3},
     )
 
 
-ADAPTER: Adapter = _adapter("ntu60", depth=False)
+ADAPTER: Adapter = _adapter("colour")

@@ -71,7 +71,7 @@ def folds(manifest: Manifest, protocol: str, split_seed: int, used: Collection[s
     there = set(used)
     meant = resolve(protocol, manifest)
     found = []
-    for whole in splits.folds(manifest, meant.rule, split_seed, published=meant.published):
+    for whole in splits.folds(manifest, meant.rule, split_seed, published=meant.published, used=there):
         fold = whole if meant.percent is None else splits.keep_labels(whole, manifest, meant.percent, meant.seed)
         fold = _restricted(fold, there)
         if fold.train and fold.test:

@@ -3,7 +3,8 @@
 The data are not linked publicly; the layout is that of VI-Net's code.  CSV files (one line per image, or per sequence) have the columns
 ``action, action_type, abnormality, subject, folder, image_type, device, img_name, score``; images lie in
 ``<action>/<stage>/<Normal | Abnormal/<abnormality>>/<subject>/<folder>/<device>/COLOR/<image>``, where the stage is ``train`` or ``test``.
-The score is a class: methods classify it (``--task level``) and rank by it.  A clip is one sequence of one device.
+The score is a class: methods classify it (``--task level``) and rank by it.  A clip is one sequence of one device; ``moment`` is the
+sequence, equal for the clips of all devices, which filmed it at one time.
 """
 
 from __future__ import annotations
@@ -89,12 +90,13 @@ def _read(file: Path, rows: dict[str, dict[str, Value]], problems: list[str]) ->
             problems.append(f"{file.name}, line {line}: expected action, action_type, subject, folder and device; left out")
             continue
         kind = NORMAL if values["action_type"] == NORMAL else f"Abnormal/{values['abnormality'] or values['action_type']}"
-        clip = "/".join([values["action"], kind, values["subject"], values["folder"], values["device"]])
+        moment = "/".join([values["action"], kind, values["subject"], values["folder"]])
+        clip = f"{moment}/{values['device']}"
         scores.setdefault(clip, Counter())[score] += 1
         known = rows.setdefault(clip, {})
         if not known:
             known.update({"action": values["action"], "kind": kind.rpartition("/")[2], "subject": values["subject"]})
-            known.update({"view": values["device"], "repetition": values["folder"]})
+            known.update({"view": values["device"], "repetition": values["folder"], "moment": moment})
     for clip, found in scores.items():
         score, _ = found.most_common(1)[0]
         if len(found) > 1:

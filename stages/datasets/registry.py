@@ -102,7 +102,7 @@ DATASETS: Mapping[str, Entry] = {
             "score",
             "not stated with the data (unverified)",
             "http://rtis.oit.unlv.edu/datasets.html, AQA-7.zip",
-            ("official",),
+            ("official", "zero-shot", "from-diving", "new-action-25"),
         ),
         Entry(
             "aqa-7-trampoline",
@@ -222,7 +222,7 @@ DATASETS: Mapping[str, Entry] = {
         Entry(
             "ntu60",
             "stages.datasets.ntu60",
-            "sixty actions of forty people, three synchronous Kinect v2; ntu60-depth: masked depth maps instead of colour videos",
+            "sixty actions of forty people, three synchronous Kinect v2; ntu60-depth, ntu60-densepose: maps instead of colour videos",
             "action, pretraining",
             "non-commercial academic research, on request from the ROSE Lab (terms unverified)",
             "https://rose1.ntu.edu.sg/dataset/actionRecognition",
@@ -231,7 +231,7 @@ DATASETS: Mapping[str, Entry] = {
                 "cross-subject": f"cross-subject:train={_NTU_TRAINED}:test={_NTU_TESTED}",
                 "cross-view": "cross-view:train=C002,C003:test=C001",
             },
-            variants="depth",
+            variants="depth|densepose",
         ),
         Entry(
             "qmar",

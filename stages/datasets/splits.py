@@ -8,7 +8,12 @@ data sets' own names); any manifest can use
 * ``official``: the manifest's own ``split`` column;
 * ``leave-one-out``: one fold per subject;
 * ``by-COLUMN``: one fold per value of a column, for folds that are published (``by-fold``); clips without a value are in none;
-* ``cross-COLUMN:train=a,b:test=c``: for example ``cross-view:train=v01,v02:test=v03``.
+* ``cross-COLUMN:train=a,b:test=c``: for example ``cross-view:train=v01,v02:test=v03``;
+* ``zero-shot``: one fold per action, trained on the others (Parmar and Morris, WACV 2019, section 5.2); of an official split, the
+  others' training clips train and the action's test clips test;
+* ``from-ACTION``: one fold, trained on one action, tested on every action (on the others where there is no official split);
+* ``new-action-N[:test=M]``: one fold per action, N of its clips to train and M others (50) to test, drawn at random whatever an official
+  split says of them (section 5.3); for one seed, all N have the same M.
 """
 
 from __future__ import annotations
@@ -16,7 +21,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -24,7 +29,7 @@ import numpy as np
 
 from stages.datasets.manifest import Manifest, Row
 from stages.engine.seeding import generator
-from stages.errors import UsageError
+from stages.errors import UsageError, unknown_name
 
 GROUP_COLUMNS = ("subject", "group", "clip")
 """Columns that name whom a split keeps together; the first that the manifest has counts."""
@@ -37,9 +42,14 @@ _RULES = {
     "leave-one-out": re.compile(r"leave-one-out"),
     "by-COLUMN": re.compile(r"by-([\w.]+)"),
     "cross-COLUMN:train=a,b:test=c": re.compile(r"cross-([\w.]+):train=([^:]+):test=([^:]+)"),
+    "zero-shot": re.compile(r"zero-shot"),
+    "from-ACTION": re.compile(r"from-(.+)"),
+    "new-action-N": re.compile(r"new-action-(\d+)(?::test=(\d+))?"),
 }
 RULES = ", ".join(_RULES)
 """How the protocols that any manifest can use are spelled."""
+NEW_ACTION_TESTED = 50
+"""Clips on which ``new-action`` tests, as the paper does."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +75,7 @@ def knows(name: str) -> bool:
     return any(rule.fullmatch(name) for rule in _RULES.values())
 
 
-def folds(manifest: Manifest, protocol: str, seed: int = 0, *, published: bool = False) -> list[Fold]:
+def folds(manifest: Manifest, protocol: str, seed: int = 0, *, published: bool = False, used: Collection[str] | None = None) -> list[Fold]:
     """Return the folds of ``protocol`` over ``manifest``.
 
     Args:
@@ -73,6 +83,7 @@ def folds(manifest: Manifest, protocol: str, seed: int = 0, *, published: bool =
         protocol: see the module's text; a ``<data set>/`` in front is allowed.
         seed: of the assignment of subjects to folds; part of the experiment, not of a training run.
         published: the protocol lists the values of a whole data set, of which a part may be absent here.
+        used: the clips in use, where they are not all; what is drawn within an action is drawn for those that have some.
 
     Raises:
         UsageError: the protocol is unknown, or the manifest cannot be split that way.
@@ -91,6 +102,12 @@ def folds(manifest: Manifest, protocol: str, seed: int = 0, *, published: bool =
         found = _leave_one_out(manifest)
     elif rule == "by-COLUMN":
         found = _by_column(manifest, match[1])
+    elif rule == "zero-shot":
+        found = _zero_shot(manifest)
+    elif rule == "from-ACTION":
+        found = [_from_action(manifest, match[1])]
+    elif rule == "new-action-N":
+        found = _new_action(manifest, int(match[1]), int(match[2] or NEW_ACTION_TESTED), seed, used)
     else:
         found = _cross(manifest, match[1], match[2].split(","), match[3].split(","), published=published)
     _check(found, manifest)
@@ -211,6 +228,70 @@ def _cross(manifest: Manifest, column: str, train: list[str], test: list[str], *
     trained = tuple(row.clip for row in manifest.rows if row.text(column) in train)
     tested = tuple(row.clip for row in manifest.rows if row.text(column) in test)
     return [Fold(name, trained, tested)]
+
+
+def _zero_shot(manifest: Manifest) -> list[Fold]:
+    trained, tested = _official_parts(manifest)
+    actions = _actions(manifest)
+    if len(actions) < 2:
+        raise UsageError(f"{manifest.name} has one action, {actions[0]}; zero-shot needs another to train on.")
+    return [
+        Fold(
+            f"action-{action}",
+            tuple(row.clip for row in trained if row.text("action") not in ("", action)),
+            tuple(row.clip for row in tested if row.text("action") == action),
+        )
+        for action in actions
+    ]
+
+
+def _from_action(manifest: Manifest, action: str) -> Fold:
+    trained, tested = _official_parts(manifest)
+    if action not in (known := _actions(manifest)):
+        raise unknown_name(f"action of {manifest.name}", action, known)
+    train = [row.clip for row in trained if row.text("action") == action]
+    known_to_it = set(train)
+    return Fold(f"from-{action}", tuple(train), tuple(row.clip for row in tested if row.text("action") and row.clip not in known_to_it))
+
+
+def _new_action(manifest: Manifest, train: int, test: int, seed: int, used: Collection[str] | None) -> list[Fold]:
+    rows = [row for row in manifest.rows if "score" not in manifest.columns or not math.isnan(row.number("score"))]
+    there = None if used is None else set(used)
+    found = []
+    for action in _actions(manifest):
+        members = sorted((row for row in rows if row.text("action") == action), key=lambda row: row.clip)
+        if there is not None and not any(row.clip in there for row in members):
+            continue
+        order = [members[number] for number in generator("new action", seed, action).permutation(len(members))]
+        tested = order[:test]
+        others = {group_of(row) for row in tested}
+        trained = [row for row in order[test:] if group_of(row) not in others][:train]
+        if len(trained) < train or not train or not test:
+            left = sum(group_of(row) not in others for row in order[test:])
+            raise UsageError(
+                f"new-action-{train} takes {train} clip(s) of an action to train and {test} others to test; {action} of {manifest.name} "
+                f"has {len(members)} with a score, which leaves {left} to train.",
+                hint="a smaller N, new-action-N:test=M, or --where action=… for the actions that have enough",
+            )
+        found.append(Fold(f"action-{action}", tuple(row.clip for row in trained), tuple(row.clip for row in tested)))
+    return found
+
+
+def _official_parts(manifest: Manifest) -> tuple[list[Row], list[Row]]:
+    """Return the rows that may train and those that may test: all of them for both where there is no official split."""
+    if "split" not in manifest.columns:
+        return list(manifest.rows), list(manifest.rows)
+    (fold,) = _official(manifest)
+    rows = manifest.by_clip()
+    return [rows[clip] for clip in fold.train], [rows[clip] for clip in fold.test]
+
+
+def _actions(manifest: Manifest) -> list[str]:
+    manifest.require("action")
+    found = sorted({row.text("action") for row in manifest.rows} - {""})
+    if not found:
+        raise UsageError(f"No clip of {manifest.name} has a value in 'action'.")
+    return found
 
 
 def _need_two(groups: dict[str, list[str]], manifest: Manifest) -> None:

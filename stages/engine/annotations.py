@@ -1,7 +1,9 @@
-"""What a method learns beside its target: columns of the manifest as classes (a dive's position) or as sentences (a commentary).
+"""What a method learns beside its target: columns of the manifest as classes (a dive's position), as numbers (a judge's mark) or as
+sentences (a commentary).
 
 Names of classes and vocabularies come from training clips only and are stored in the model (:class:`stages.engine.method.Context`).
-Nothing is demanded of a clip: where a cell is empty, or says what training never saw, there is :data:`MISSING`, which losses leave out.
+Nothing is demanded of a clip: where a cell is empty, or says what training never saw, there is :data:`MISSING` (NaN among numbers), which
+losses leave out.
 N clips, W words.
 """
 
@@ -19,8 +21,8 @@ from stages.datasets.manifest import Row
 from stages.engine.batch import Clips
 from stages.errors import UsageError
 
-Kind = Literal["class", "words"]
-"""``class``: one of several names; ``words``: a sentence."""
+Kind = Literal["class", "group", "number", "words"]
+"""``class``: one of several names; ``group``: a name that clips have in common which belong together; ``number``; ``words``: a sentence."""
 
 MISSING = -1
 """Stands for an annotation that is not there, and behind the end of a sentence."""
@@ -29,23 +31,28 @@ END = 0
 
 
 def names_of(rows: Sequence[Row], column: str, kind: Kind) -> tuple[str, ...]:
-    """Return the classes, or the vocabulary in lower case, that the training rows have in a column, in alphabetical order.
+    """Return the classes, or the vocabulary in lower case, that the training rows have in a column, in alphabetical order; none of numbers.
 
     Raises:
-        UsageError: the column is empty in all of them, or has a single class.
+        UsageError: the column is empty in all of them, has a single class, or something that is no number.
     """
     cells = {row.text(column) for row in rows} - {""}
-    found = sorted(cells if kind == "class" else {word for cell in cells for word in _words(cell)})
+    found = sorted(cells if kind in ("class", "group") else {word for cell in cells for word in _words(cell)})
     if not found:
         raise UsageError(f"No training clip has a value in '{column}', which the method is to learn.", hint="leave the column out")
+    if kind == "number":
+        _numbers(rows, column)
+        return ()
     if kind == "class" and len(found) == 1:
         raise UsageError(f"'{column}' has a single value in training: {found[0]}.", hint="leave the column out")
     return tuple(found)
 
 
 def encode(rows: Sequence[Row], column: str, kind: Kind, names: Sequence[str]) -> Array:
-    """Return what the rows say in a column: places in ``names`` (N,), or sentences (N, W), each closed by :data:`END`."""
-    if kind == "class":
+    """Return what the rows say in a column: places in ``names`` (N,), numbers (N,), or sentences (N, W), each closed by :data:`END`."""
+    if kind == "number":
+        return _numbers(rows, column)
+    if kind in ("class", "group"):
         known = {name: place for place, name in enumerate(names)}
         return np.array([known.get(row.text(column), MISSING) for row in rows], dtype=np.int64)
     known = {name: place for place, name in enumerate(names, start=END + 1)}
@@ -68,6 +75,25 @@ def decode(values: Array, names: Sequence[str]) -> list[str]:
     if values.ndim == 1:
         return [names[int(value)] for value in values]
     return [" ".join(names[word - 1] for word in _until_end(sentence.tolist())) for sentence in values]
+
+
+def _numbers(rows: Sequence[Row], column: str) -> Array:
+    cells = [row.text(column) for row in rows]
+    try:
+        return np.array([float(cell or "nan") for cell in cells], dtype=np.float32)
+    except ValueError:
+        odd = next(row for row in rows if not _is_number(row.text(column)))
+        raise UsageError(
+            f"'{column}' must be a number, found '{odd.text(column)}' of {odd.clip}.", hint="correct the manifest, or name another column"
+        ) from None
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell or "nan")
+    except ValueError:
+        return False
+    return True
 
 
 def _until_end(sentence: list[int]) -> list[int]:

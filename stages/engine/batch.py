@@ -103,7 +103,7 @@ class Batch:
         partner: a second batch of N clips, clip by clip the partner of this one (another view, an exemplar).
         images: None for methods that take none.
         annotations: what else is known of training clips, by column of the manifest (:mod:`stages.engine.annotations`): classes (N,) or
-            sentences (N, W), long.
+            sentences (N, W), long, or numbers (N,), float; of clips at test there is what the method is told of them (``Assessor.told``).
     """
 
     ids: tuple[str, ...]

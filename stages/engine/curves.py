@@ -52,7 +52,7 @@ class Curves:
     def _plot(self, row: Mapping[str, float]) -> None:
         self._rows.append(row)
         for name, value in row.items():
-            if name not in _POSITION:
+            if name not in (*_POSITION, "iteration"):
                 self._events.add_scalar(name, value, int(row["epoch"]))
 
     def _write_table(self) -> None:

@@ -96,7 +96,20 @@ class _Run:
         self.curves: Curves | None = None
 
     def epochs_of(self, phase: Phase) -> int:
-        return phase.epochs or self.training.epochs
+        """Return how many epochs, or rounds of iterations, the phase takes."""
+        return phase.epochs or self.training.rounds
+
+    def steps_of(self, phase: Phase, streams: Mapping[str, Stream]) -> int:
+        """Return the steps of the epoch or round that is due."""
+        epoch = next(iter(streams.values())).steps
+        return epoch if phase.epochs else self.training.steps_of(self.position.epoch, epoch)
+
+    def place(self, phase: Phase) -> tuple[int, int]:
+        """Return the epoch and the step that streams are asked for: rounds leave off anywhere in the streams' own epochs."""
+        position, training = self.position, self.training
+        if phase.epochs or training.iterations is None:
+            return position.epoch, position.step
+        return 0, position.epoch * training.round_iterations + position.step
 
     def enter(self, phase: Phase) -> dict[str, Stream]:
         """Build the phase's optimisers and streams."""
@@ -136,16 +149,17 @@ class _Run:
             self.method.load_state_dict(self.best)
 
     def epoch(self, phase: Phase, streams: Mapping[str, Stream], task: Task) -> None:
-        """Train one epoch from the current step on, validate, select, save."""
-        position, steps = self.position, next(iter(streams.values())).steps
+        """Train one epoch or round from the current step on, validate, select, save."""
+        position, steps = self.position, self.steps_of(phase, streams)
         rate = _rate(self.training, position.epoch, self.epochs_of(phase))
-        for optimiser in self.optimisers.values():
-            for group in optimiser.param_groups:
-                group["lr"] = rate * group.get("lr_factor", 1.0)
+        length = steps if phase.epochs or self.training.iterations is None else self.training.round_iterations
         self.method.train()
         while position.step < steps:
             self._preempt_if_asked()
             self.save_if_due()
+            for optimiser in self.optimisers.values():
+                for group in optimiser.param_groups:
+                    group["lr"] = rate * _by_steps(self.training, position.epoch * length + position.step) * group.get("lr_factor", 1.0)
             seed = seed_of(self.setting.seed, position.phase, position.epoch, position.step)
             torch.manual_seed(seed)
             terms = self.step(phase, streams)
@@ -153,7 +167,10 @@ class _Run:
                 position.sums[name] = position.sums.get(name, 0.0) + value
             position.step += 1
         row = {name: value / steps for name, value in position.sums.items()}
-        row |= {"epoch": float(position.total_epochs), "phase": float(position.phase), "lr": rate}
+        at_end = _by_steps(self.training, position.epoch * length + steps - 1)
+        row |= {"epoch": float(position.total_epochs), "phase": float(position.phase), "lr": rate * at_end}
+        if self.training.iterations is not None:
+            row["iteration"] = float(position.epoch * length + steps)
         self._validate(row)
         self.history.rows.append(row)
         if self.curves:
@@ -166,7 +183,7 @@ class _Run:
         """Take one optimiser step of every optimiser that the method returned a loss for."""
         position = self.position
         batches = {
-            name: stream.batch(seed_of(self.setting.seed, name), position.epoch, position.step).to(self.setting.device)
+            name: stream.batch(seed_of(self.setting.seed, name), *self.place(phase)).to(self.setting.device)
             for name, stream in streams.items()
         }
         terms: dict[str, float] = {}
@@ -284,7 +301,7 @@ def _optimiser(parameters: list[Any], training: TrainingConfig) -> torch.optim.O
 
 
 def _rate(training: TrainingConfig, epoch: int, epochs: int) -> float:
-    """Return the learning rate of an epoch (counted from 0)."""
+    """Return the learning rate of an epoch or round (counted from 0)."""
     if epoch < training.warmup_epochs:
         return training.lr * (epoch + 1) / training.warmup_epochs
     if training.schedule == "cosine":
@@ -295,6 +312,13 @@ def _rate(training: TrainingConfig, epoch: int, epochs: int) -> float:
     if training.schedule == "exponential":
         return training.lr * training.decay ** (epoch // training.decay_interval)
     return training.lr
+
+
+def _by_steps(training: TrainingConfig, step: int) -> float:
+    """Return by what ``step_iterations`` multiplies the learning rate of a phase's step (counted from 0)."""
+    if training.schedule != "step" or training.step_iterations is None:
+        return 1.0
+    return training.decay ** (step // training.step_iterations)
 
 
 def _micro_batches(batches: Mapping[str, Batch], size: int | None) -> list[tuple[float, Mapping[str, Batch]]]:
@@ -334,7 +358,7 @@ def _check_finite(terms: Mapping[str, float], label: str, epoch: int) -> None:
 
 
 def _shown(row: Mapping[str, float]) -> str:
-    hidden = ("epoch", "phase", "lr")
+    hidden = ("epoch", "phase", "lr", "iteration")
     return " ".join(f"{name} {value:.4g}" for name, value in row.items() if name not in hidden)
 
 

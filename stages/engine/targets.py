@@ -1,6 +1,7 @@
 """Tasks and targets: what is predicted, in which units a method sees it, and how predictions come back to the data's units.
 
-Everything is fitted on training clips only and stored in the model.
+Everything is fitted on training clips only and stored in the model.  Of a class that training never saw there is no mean and no
+deviation: its scores are taken to be those of an average class, so that its predictions have an order and no scale.
 """
 
 from __future__ import annotations
@@ -121,16 +122,18 @@ class Target:
         return cls(config, (), groups, shift=shift, scale=scale, means=means, deviations=deviations)
 
     def group_index(self, rows: Sequence[Row]) -> Array:
-        """Return each row's class index; a class that training never saw is an error.
-
-        Raises:
-            UsageError: an unknown class.
-        """
+        """Return each row's class index; 0 for a class that training never saw."""
         known = {group: number for number, group in enumerate(self.groups)}
-        unknown = sorted({group_name(row, self.config) for row in rows} - set(known))
-        if unknown and self.config.scaling == "class-std":
-            raise UsageError(f"The model was not trained on {self.config.group_column} {', '.join(unknown)}.")
         return np.array([known.get(group_name(row, self.config), 0) for row in rows], dtype=np.int64)
+
+    def has_scale(self, row: Row) -> bool:
+        """Say whether the units of a row's score are known: all classes have the same, or training saw its class."""
+        return not self.config.scaling.startswith("class-") or group_name(row, self.config) in self.groups
+
+    def _units(self, rows: Sequence[Row]) -> tuple[Array, Array]:
+        """Return the shift and the scale of each row; the mean over the classes of training for a class that is none of them."""
+        groups, known = self.group_index(rows), np.array([self.has_scale(row) for row in rows], dtype=bool)
+        return np.where(known, self.shift[groups], self.shift.mean()), np.where(known, self.scale[groups], self.scale.mean())
 
     def encode(self, rows: Sequence[Row]) -> Array:
         """Return the targets as methods see them: float (N,) or class index (N,)."""
@@ -142,13 +145,13 @@ class Target:
                 raise UsageError(f"'{self.config.resolved_column}' has values that training never saw: {', '.join(unknown)}.")
             return np.array([known[label] for label in labels], dtype=np.int64)
         scores = np.array([row.number(self.config.resolved_column) for row in rows])
-        groups = self.group_index(rows)
-        return ((scores - self.shift[groups]) / self.scale[groups]).astype(np.float32)
+        shift, scale = self._units(rows)
+        return ((scores - shift) / scale).astype(np.float32)
 
     def decode(self, values: Array, rows: Sequence[Row]) -> Array:
         """Return predicted scores in the data's own units."""
-        groups = self.group_index(rows)
-        return np.asarray(values, dtype=np.float64) * self.scale[groups] + self.shift[groups]
+        shift, scale = self._units(rows)
+        return np.asarray(values, dtype=np.float64) * scale + shift
 
     def to_json(self) -> dict[str, Any]:
         """Return everything that a model stores of its target."""

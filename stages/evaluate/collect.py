@@ -25,16 +25,19 @@ from stages.engine.records import ClipSet, Record
 from stages.engine.targets import Target, group_name, has_target
 from stages.errors import ArtifactError, UsageError, some, unknown_name
 from stages.evaluate.evaluation import Curves, Representation
+from stages.evaluate.followed import Followed, followed
+from stages.evaluate.networks import networks
 from stages.evaluate.table import ONE_GROUP, Table, in_order
 from stages.finetune.methods.registry import method_class
 from stages.finetune.model import Model
-from stages.finetune.stage import INDEX
+from stages.finetune.starting import INDEX
 from stages.workspace import folded, only_one
 
 PICTURED = 2000
 """Of more clips, as many at even distances in their order are represented: more points tell nothing more."""
 TESTED, WITHHELD = "its test clips", "the training clips whose labels it did not see"
 """Clips that are represented, in words."""
+_POSITION = ("epoch", "phase", "iteration")
 SCORE = "score."
 """Before the names of the classes whose scores lie among a table's extras."""
 
@@ -50,6 +53,7 @@ class Collected:
         curves: how the models were trained; empty where nothing was trained in epochs.
         representations: what the first model makes of its test clips, and of the training clips whose labels its protocol withheld; empty
             for methods that represent nothing.
+        followed: ρ of held-out clips while the models trained.
     """
 
     table: Table
@@ -57,6 +61,7 @@ class Collected:
     inputs: Sequence[Mapping[str, Any]]
     curves: Curves = field(default_factory=dict)
     representations: Sequence[Representation] = ()
+    followed: Followed = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,13 @@ def collect(name: str, index: Mapping[str, Any], options: RunOptions, places: Pl
     seeds = tuple(dict.fromkeys(str(entry["seed"]) for entry in entries))
     table = _table(rows, seeds, members[0].target)
     lineage = of_inputs("models", ((member.id, member.fingerprint, member.documents["provenance"]) for member in members))
-    return Collected(table, _facts(index, members, seeds, table), [lineage, *data.lineage(sorted(rows))], _curves(members), representations)
+    facts = _facts(index, members, seeds, table)
+    facts["stamps"] += _unscaled(rows)
+    made_of = data.lineage(sorted(rows))
+    if found := networks(made_of):
+        facts = {**facts, "features by": "; ".join(found)}
+    rank = followed((member.documents["data"], member.documents["training"]) for member in members)
+    return Collected(table, facts, [lineage, *made_of], _curves(members), representations, rank)
 
 
 def _read_index(path: Path) -> dict[str, Any]:
@@ -232,6 +243,7 @@ def _describe(record: Record, target: Target, fold: str) -> dict[str, Any]:
         "fold": fold,
         "mean": float(target.means[number]) if known else np.nan,
         "deviation": float(target.deviations[number]) if known else np.nan,
+        "scaled": bool(target.classes) or target.has_scale(row),
         "predicted": {},
         "extra": {},
         "said": {},
@@ -284,6 +296,11 @@ def _facts(index: Mapping[str, Any], members: Sequence[_Member], seeds: tuple[st
     trainings = [member.documents["training"] for member in members]
     select = sorted({str(training["select"]) for training in trainings})
     seen = {clip for training in trainings for clip in training["seen_in_pretraining"]}
+    starts = {
+        str(training["started_from"]["model"]): str(training["started_from"]["select"])
+        for training in trainings
+        if "started_from" in training
+    }
     target = members[0].target.config
     return {
         "dataset": index["dataset"],
@@ -296,14 +313,26 @@ def _facts(index: Mapping[str, Any], members: Sequence[_Member], seeds: tuple[st
         "folds": len({entry["fold"] for entry in index["models"]}),
         "clips": len(table),
         "subjects": len(set(table.clusters.tolist())),
-        "stamps": _stamps(select, seen),
+        **({"started from": ", ".join(sorted({name.partition("/")[0] for name in starts}))} if starts else {}),
+        "stamps": _stamps(select, seen, starts),
     }
 
 
-def _stamps(select: Sequence[str], seen: set[str]) -> list[str]:
+def _unscaled(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return what must be said of classes whose scores have no scale."""
+    classes = sorted({row["group"] for row in rows.values() if not row["scaled"]})
+    if not classes:
+        return []
+    said = f"training saw no clip of the class(es) on which it was tested: {some(classes)}"
+    return [f"{said}; predictions have an order within such a class (Spearman), their units are those of an average class"]
+
+
+def _stamps(select: Sequence[str], seen: set[str], starts: Mapping[str, str]) -> list[str]:
     stamps = []
     if "test" in select:
         stamps.append("epoch selected on the test clips")
+    if "test" in starts.values():
+        stamps.append("started from models whose epochs were selected on their own test clips, which may be among these")
     if seen:
         stamps.append(f"transductive: the encoder's pretraining saw {len(seen)} of the test clips (without their scores)")
     return stamps
@@ -312,7 +341,7 @@ def _stamps(select: Sequence[str], seen: set[str]) -> list[str]:
 def _curves(members: Sequence[_Member]) -> dict[str, list[list[float]]]:
     """Return every model's curve of every term; a value that is none (an epoch without validation) is NaN."""
     histories = [member.documents["training"].get("history") or [] for member in members]
-    terms = dict.fromkeys(term for history in histories for row in history for term in row if term not in ("epoch", "phase"))
+    terms = dict.fromkeys(term for history in histories for row in history for term in row if term not in _POSITION)
     return {term: [[float(row.get(term, np.nan)) for row in history] for history in histories if history] for term in terms}
 
 

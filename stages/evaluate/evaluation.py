@@ -9,6 +9,7 @@ from typing import Any
 
 from stages.arrays import Array
 from stages.evaluate.figures import Figures
+from stages.evaluate.followed import Followed
 from stages.evaluate.table import Table
 
 Curves = Mapping[str, Sequence[Sequence[float]]]
@@ -49,6 +50,7 @@ class Evaluation:
         folder: where it was written; None where it was not.
         curves: how the models were trained; empty where nothing was trained in epochs.
         representations: of the first model's test clips, and of the clips whose labels its protocol withheld; empty where it has none.
+        followed: ρ of held-out clips while the models trained; empty where nothing was followed.
     """
 
     name: str
@@ -59,7 +61,9 @@ class Evaluation:
     folder: Path | None = None
     curves: Curves = field(default_factory=dict)
     representations: Sequence[Representation] = ()
+    followed: Followed = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``metrics.json``."""
-        return {"experiment": self.name, **self.facts, **self.figures.to_json()}
+        rank = {"followed": dict(self.followed)} if self.followed else {}
+        return {"experiment": self.name, **self.facts, **self.figures.to_json(), **rank}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from stages.artifacts import store
 from stages.artifacts.store import Artifact
 from stages.errors import ArtifactError
+from stages.evaluate.followed import Followed
 from stages.evaluate.table import Table
 
 _PER_CLIP = ("clip", "group", "cluster", "fold")
@@ -27,12 +28,14 @@ class Predictions:
         facts: what must be known to read the figures: data set, protocol, selection, stamps.
         provenance: of the evaluation.
         fingerprint: of the artifact.
+        followed: ρ of held-out clips while the models trained.
     """
 
     table: Table
     facts: Mapping[str, Any]
     provenance: Mapping[str, Any]
     fingerprint: str
+    followed: Followed = field(default_factory=dict)
 
 
 def predictions(path: Path) -> Predictions:
@@ -62,7 +65,7 @@ def predictions(path: Path) -> Predictions:
         said={name: np.array(texts).T for name, texts in samples.get("said", {}).items()},
         known={name: np.array(texts) for name, texts in samples.get("known", {}).items()},
     )
-    return Predictions(table, facts, artifact.documents["provenance"], artifact.header.fingerprint)
+    return Predictions(table, facts, artifact.documents["provenance"], artifact.header.fingerprint, samples.get("followed", {}))
 
 
 def _check(artifact: Artifact, path: Path) -> None:

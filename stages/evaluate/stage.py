@@ -53,6 +53,7 @@ def run(
         folder=None if options.dry_run else output or options.workspace.evaluations / name,
         curves=found.curves,
         representations=found.representations,
+        followed=found.followed,
     )
     if evaluation.folder is not None:
         write.predictions(evaluation)

@@ -30,6 +30,7 @@ def predictions(evaluation: Evaluation) -> None:
         "means": None if table.means is None else table.means.tolist(),
         "deviations": None if table.deviations is None else table.deviations.tolist(),
         "facts": dict(evaluation.facts),
+        **({"followed": dict(evaluation.followed)} if evaluation.followed else {}),
         **({"said": {name: values.T.tolist() for name, values in table.said.items()}} if table.said else {}),
         **({"known": {name: values.tolist() for name, values in table.known.items()}} if table.known else {}),
     }

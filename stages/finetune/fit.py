@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from stages.artifacts import tree
+from stages.arrays import Array
+from stages.artifacts import store, tree
 from stages.datasets import splits
 from stages.datasets.splits import Fold
-from stages.encoders.spec import EncoderSpec, PoseSpec, PretrainedEncoder, SegmentSpec, fresh_spec
+from stages.encoders.spec import EncoderSpec, PoseSpec, PretrainedEncoder, SegmentSpec, fresh_spec, spec_from_json
 from stages.engine import loop
 from stages.engine.annotations import annotated, names_of
 from stages.engine.batch import Batch, Clips, joined
@@ -20,9 +21,13 @@ from stages.engine.inputs import Inputs, feature_size, skeletons_of
 from stages.engine.method import Assessor, Context, Estimator, Method
 from stages.engine.records import IMAGES, POSES, Record, Records
 from stages.engine.seeding import seed_of
-from stages.engine.targets import Target
+from stages.engine.targets import Target, group_name
+from stages.evaluate import followed
+from stages.evaluate.figures import SMALLEST_PART
+from stages.evaluate.metrics import spearman
 from stages.finetune.config import FinetuneConfig
 from stages.finetune.model import choose_reference, construct, predict_clips, reference_arrays
+from stages.finetune.starting import Start
 from stages.skeletons.input import PoseInput, channels_of, skeleton_of
 
 Made = tuple[dict[str, Any], dict[str, Any]]
@@ -43,6 +48,7 @@ class Job:
         validation: clips that choose the epoch; none where the last is kept.
         unlabelled: clips without targets, for the methods that draw from them.
         encoder: to start from; None for fresh weights.
+        start: the whole model to start from, instead of an encoder; None for none.
         setting: how the loop runs; ``validate`` is filled in here.
         prepared: makes tensors of records.
     """
@@ -56,6 +62,7 @@ class Job:
     validation: list[Record]
     unlabelled: list[Record]
     encoder: PretrainedEncoder | None
+    start: Start | None
     setting: loop.Setting
     prepared: Callable[[Records, Inputs], Clips]
 
@@ -69,11 +76,14 @@ def fit(job: Job) -> Made:
     method = {"name": job.config.method, "settings": job.config.settings, "context": context.to_json(), "target": target.to_json()}
     documents["method"] = method | documents.get("method", {})
     seen = job.encoder.seen if job.encoder else frozenset[str]()
+    earlier = job.start.clips if job.start else frozenset[str]()
     documents["training"] = {
         **documents["training"],
         "seen_in_pretraining": sorted(seen & set(job.fold.test)),
-        "clips": sorted({*documents["training"]["clips"], *seen}),
+        "clips": sorted({*documents["training"]["clips"], *seen, *earlier}),
     }
+    if job.start:
+        documents["training"]["started_from"] = {"model": job.start.name, "select": job.start.documents["training"]["select"]}
     return arrays, documents | ({"encoder": spec.to_json()} if spec else {})
 
 
@@ -96,7 +106,9 @@ def context_of(cls: type[Method], settings: Any, records: list[Record], target: 
 
 
 def _spec(job: Job) -> EncoderSpec:
-    """Return the encoder that the method is built around: the pretrained one's, or a fresh one's."""
+    """Return the encoder that the method is built around: the pretrained one's, the starting model's, or a fresh one's."""
+    if job.start is not None:
+        return spec_from_json(store.read_document(job.start.path, "encoder"))
     if job.encoder is None:
         return fresh_spec(job.cls.uses_encoder, job.settings, job.train)
     job.encoder.spec.check(job.train)
@@ -110,16 +122,22 @@ def _train(job: Job, target: Target, context: Context, spec: EncoderSpec | None)
     copies = [_clips(job, job.train, inputs, target) for inputs in method.inputs.with_copies()]
     train = joined([annotated(clips, rows, kinds, context.annotations) for clips in copies])
     held_out = _clips(job, job.validation, method.inputs, target) if job.validation else None
+    if held_out is not None:
+        held_out = annotated(held_out, [record.row for record in job.validation], method.told(), context.annotations)
     method.measure(train)
     if job.encoder is not None:  # its own statistics are part of it, so that they come last
         method.encoder.load_state_dict(dict(job.encoder.weights))  # type: ignore[union-attr]
+    if job.start is not None:
+        job.start.into(method)
     sets, used = {"train": train}, list(job.train)
     if method.uses_unlabelled:
         sets["unlabelled"] = joined([_clips(job, job.unlabelled, inputs, None) for inputs in method.inputs.with_copies()])
         used += job.unlabelled
-    reference = choose_reference(train, method.reference_size)
+    exemplars = method.choose_exemplars(train, job.seed)
+    reference = choose_reference(train, method.reference_size) if exemplars is None else train.take(exemplars)
     device = job.setting.device
-    validate = (lambda: _validation_figure(method, held_out, device, reference)) if held_out is not None else None
+    classes = np.array([group_name(record.row, job.config.target) for record in job.validation])
+    validate = (lambda: _validation_figure(method, held_out, classes, device, reference)) if held_out is not None else None
     history = loop.train(method, sets, job.config.training, replace(job.setting, validate=validate))
     documents: dict[str, Any] = {
         "method": {"reference": list(reference.ids) if reference else []},
@@ -158,8 +176,10 @@ def _clips(job: Job, records: list[Record], inputs: Inputs, target: Target | Non
     return replace(prepared, target=torch.from_numpy(target.encode(rows)), group=torch.from_numpy(target.group_index(rows)))
 
 
-def _validation_figure(method: Assessor, clips: Clips | None, device: torch.device, reference: Batch | None) -> dict[str, float]:
-    """Return the mean squared error in transformed units, or the cross-entropy."""
+def _validation_figure(
+    method: Assessor, clips: Clips | None, classes: Array, device: torch.device, reference: Batch | None
+) -> dict[str, float]:
+    """Return the mean squared error in transformed units and the mean over classes of Spearman's ρ, or the cross-entropy."""
     assert clips is not None
     assert clips.target is not None
     output = predict_clips(method, clips, device, reference)
@@ -167,4 +187,12 @@ def _validation_figure(method: Assessor, clips: Clips | None, device: torch.devi
     if "scores" in output:
         scores = torch.from_numpy(output["scores"])
         return {"validation": float(torch.nn.functional.cross_entropy(scores, clips.target))}
-    return {"validation": float(np.mean((output["value"] - truth) ** 2))}
+    rank = _mean_spearman(output["value"], truth, classes)
+    return {"validation": float(np.mean((output["value"] - truth) ** 2))} | ({} if rank is None else {followed.TERM: rank})
+
+
+def _mean_spearman(values: Array, truth: Array, classes: Array) -> float | None:
+    """Return the mean over classes of ρ; None where no class has an order, or its predictions have none."""
+    parts = [members for name in np.unique(classes) if (members := classes == name).sum() >= SMALLEST_PART and np.ptp(truth[members]) > 0]
+    found = [spearman(values[part], truth[part]) for part in parts]
+    return float(np.mean(found)) if found and np.isfinite(found).all() else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from stages.arrays import Array
 from stages.artifacts import store, tree
 from stages.configuration import Layer, resolve
 from stages.encoders.spec import EncoderSpec, spec_from_json
-from stages.engine.annotations import Kind, decode
+from stages.engine.annotations import Kind, annotated, decode
 from stages.engine.batch import Batch, Clips, Features
 from stages.engine.inputs import to_clips
 from stages.engine.method import Assessor, Context, Estimator, MethodConfig, as_numpy
@@ -71,7 +71,7 @@ class Model:
             and whatever else the method says; its ``value.NAME`` become ``predicted.NAME``, in the data's units too.
         """
         if isinstance(self.method, Assessor):
-            prepared = clips if clips is not None else to_clips(records, self.method.inputs)
+            prepared = self._with_what_is_known(clips if clips is not None else to_clips(records, self.method.inputs), records)
             raw = predict_clips(self.method, prepared, device or torch.device("cpu"), self.reference)
         else:
             raw = dict(self.method.predict(records))
@@ -81,6 +81,13 @@ class Model:
         decoded = {name: self.target.decode(value, rows) for name, value in raw.items() if name.partition(".")[0] == "value"}
         rest = {name: value for name, value in raw.items() if name not in decoded}
         return {name.replace("value", "predicted", 1): value for name, value in decoded.items()} | rest
+
+    def _with_what_is_known(self, clips: Clips, records: Records) -> Clips:
+        """Return the clips with their classes, and with what the method is told of a clip beforehand."""
+        assert isinstance(self.method, Assessor)
+        rows, names = [record.row for record in records], Context.from_json(self.documents["method"]["context"]).annotations
+        group = torch.from_numpy(self.target.group_index(rows))
+        return annotated(replace(clips, group=group), rows, self.method.told(), names)
 
     def annotate(self, records: Records, device: torch.device | None = None) -> dict[str, tuple[Kind, list[str]]]:
         """Return what the method says in words of each column that it learned beside its target: what that holds, and the words (N,)."""
@@ -151,6 +158,7 @@ def reference_arrays(reference: Batch | None) -> dict[str, Array]:
     values = {"poses": reference.poses, "mask": reference.mask.to(torch.uint8), "target": reference.target, "group": reference.group}
     for role, features in reference.features.items():
         values |= {f"features/{role}/values": features.values, f"features/{role}/mask": features.mask.to(torch.uint8)}
+    values |= {f"annotations/{column}": known for column, known in reference.annotations.items()}
     return {f"reference/{name}": value.numpy() for name, value in values.items()}
 
 
@@ -161,4 +169,5 @@ def _reference_from(arrays: Mapping[str, Array], clips: list[str]) -> Batch | No
     found = {name.removeprefix(prefix): torch.from_numpy(array.copy()) for name, array in arrays.items() if name.startswith(prefix)}
     roles = {name.split("/")[1] for name in found if name.startswith("features/")}
     features = {role: Features(found[f"features/{role}/values"], found[f"features/{role}/mask"].bool()) for role in sorted(roles)}
-    return Batch(tuple(clips), found["poses"], found["mask"].bool(), found["target"], found["group"], features)
+    known = {name.removeprefix("annotations/"): values for name, values in found.items() if name.startswith("annotations/")}
+    return Batch(tuple(clips), found["poses"], found["mask"].bool(), found["target"], found["group"], features, annotations=known)

@@ -33,9 +33,7 @@ from stages.errors import ArtifactError, UsageError, some
 from stages.finetune.config import STAGE, VERSION, FinetuneConfig
 from stages.finetune.fit import Job, fit
 from stages.finetune.methods.registry import method_class
-from stages.finetune.starting import find_encoder
-
-INDEX = "index.json"
+from stages.finetune.starting import INDEX, Start, find_encoder, find_starts
 
 
 @dataclass(frozen=True)
@@ -58,6 +56,7 @@ def run(
     *,
     name: str | None = None,
     init: str | None = None,
+    start: str | None = None,
     places: Places | None = None,
 ) -> tuple[Path, plan.Summary]:
     """Train every model of the experiment that is not there yet; return its folder and what was done.
@@ -67,9 +66,10 @@ def run(
         options: where and how to run.
         name: of the experiment; ``<data set>-<method>`` by default.
         init: an encoder's name or path; ``none`` for fresh weights; by default the only compatible one in the workspace.
+        start: an experiment whose models to start from, each fold from that of its own name; None for none.
         places: paths to use instead of the workspace's sets of the data set's name.
     """
-    experiment = _Experiment(config, options, name, init, places)
+    experiment = _Experiment(config, options, name, init, places, start)
     items = experiment.items()
     by_id = dict(zip((item.id for item in items), experiment.parts, strict=True))
     summary = plan.run(items, lambda item: experiment.train(by_id[item.id], item), options, log=experiment.folder, tolerant=False)
@@ -93,7 +93,15 @@ def planned(
 class _Experiment:
     """Everything that the models of one experiment share."""
 
-    def __init__(self, config: FinetuneConfig, options: RunOptions, name: str | None, init: str | None, places: Places | None) -> None:
+    def __init__(
+        self,
+        config: FinetuneConfig,
+        options: RunOptions,
+        name: str | None,
+        init: str | None,
+        places: Places | None,
+        start: str | None = None,
+    ) -> None:
         self.options = options
         self.cls = method_class(config.method)
         self.settings = resolve(self.cls.SETTINGS, [Layer("settings", config.settings)]).config
@@ -104,7 +112,8 @@ class _Experiment:
         self.folder = options.workspace.models / self.name
         self.manifest = self._usable(self.data.manifest.where(config.where))
         self.parts = self._parts()
-        self.encoders = self._encoders(init) if self.cls.uses_encoder else {}
+        self.starts = self._starts(start, init) if start is not None else {}
+        self.encoders = self._encoders(init) if self.cls.uses_encoder and start is None else {}
         self._tensors: dict[str, tuple[Clips, dict[str, int]]] = {}
 
     def items(self) -> list[plan.Item]:
@@ -114,7 +123,7 @@ class _Experiment:
     def item(self, part: Part) -> plan.Item:
         """Return the plan's view of one model."""
         document = self.config.model_dump(mode="json", exclude={"seeds"}) | {"seed": part.seed, "fold": part.fold.name}
-        document["training"].pop("checkpoint_seconds")
+        document["training"] = self.config.training.document()
         inputs = {
             "train": self.data.fingerprint(part.fold.train),
             "test": self.data.fingerprint(part.fold.test),
@@ -124,6 +133,8 @@ class _Experiment:
             inputs["unlabelled"] = self.data.fingerprint(part.fold.unlabelled)
         if encoder := self.encoders.get(part.fold.protocol_fold):
             inputs["encoder"] = encoder.fingerprint
+        if start := self.starts.get(part.id):
+            inputs["model"] = start.fingerprint
         return plan.Item(part.id, part.output, STAGE, VERSION, document, inputs)
 
     def train(self, part: Part, item: plan.Item) -> None:
@@ -147,6 +158,9 @@ class _Experiment:
             inputs.append(
                 {"role": "encoder", "fingerprint": encoder.fingerprint, "made_by": [{"count": 1, "provenance": encoder.provenance}]}
             )
+        if job.start:
+            made = {"count": 1, "provenance": job.start.documents["provenance"]}
+            inputs.append({"role": "model", "fingerprint": job.start.fingerprint, "made_by": [made]})
         documents["config"] = dict(item.config)
         documents["provenance"] = provenance(STAGE, VERSION, item.config, inputs, seed=part.seed, torch=torch.__version__)
         store.write(part.output, Artifact(Header("model", STAGE, VERSION, item.fingerprint), arrays, documents))
@@ -169,7 +183,13 @@ class _Experiment:
 
     def _usable(self, manifest: Manifest) -> Manifest:
         progress = self.options.progress
-        for column in self.cls.annotations(self.settings):
+        columns = list(self.cls.annotations(self.settings))
+        if len(lacking := [column for column in columns if column not in manifest.columns]) > 1:
+            raise UsageError(
+                f"{self.config.method} learns from columns that {manifest.name} lacks: {', '.join(lacking)}.",
+                hint=f"columns: {', '.join(manifest.columns)}; aqa config show finetune --set method={self.config.method}",
+            )
+        for column in columns:
             manifest.require(column)
         kept = self.data.usable(manifest)
         if not len(kept):
@@ -209,6 +229,17 @@ class _Experiment:
             found[fold].check_sees(self.cls.uses_encoder, path, self.config.method)
         return found
 
+    def _starts(self, experiment: str, init: str | None) -> dict[str, Start]:
+        """Return the model that each part starts from."""
+        if not issubclass(self.cls, Assessor):
+            raise UsageError(
+                f"{self.config.method} is fitted in one call: there is nothing that it could start from.", hint="leave out --from"
+            )
+        if init not in (None, "none"):
+            raise UsageError("--from brings a whole model, --init an encoder: give one of them.", hint="leave out --init")
+        starts = find_starts(experiment, self.config.method, [(part.fold, part.seed) for part in self.parts], self.options)
+        return {part.id: start for part, start in zip(self.parts, starts, strict=True)}
+
     def _job(self, part: Part, item: plan.Item) -> Job:
         """Return what the training of one model takes."""
         fold, config = part.fold, self.config
@@ -229,6 +260,7 @@ class _Experiment:
             validation=self.data.load(validation),
             unlabelled=self.data.load(fold.unlabelled),
             encoder=self.encoders.get(fold.protocol_fold),
+            start=self.starts.get(part.id),
             setting=loop.Setting(
                 seed=part.seed,
                 device=devices.choose(self.options.device),

@@ -104,7 +104,7 @@ class _Pretraining:
     def item(self, part: Part) -> plan.Item:
         """Return the plan's view of one encoder."""
         document = self.config.model_dump(mode="json") | {"fold": part.name if self.config.protocol else None}
-        document["training"].pop("checkpoint_seconds")
+        document["training"] = self.config.training.document()
         inputs = {f"{self.cls.uses_encoder} {name}": self.sets[name].fingerprint(clips) for name, clips in part.clips.items()}
         inputs["clips"] = of_value({name: list(clips) for name, clips in part.clips.items()})
         if self.init:
@@ -130,7 +130,7 @@ class _Pretraining:
         sets = {name: self._prepared(records, method, names) for name, records in train.items()}
         sets["train"] = self._prepared(everything, method, names) if len(sets) > 1 else next(iter(sets.values()))
         method.measure(sets["train"])
-        validation = to_clips(held_out, method.inputs) if held_out else None
+        validation = self._held_out(held_out, method) if held_out else None
         setting = loop.Setting(
             seed=self.config.seed,
             device=device,
@@ -155,6 +155,11 @@ class _Pretraining:
         rows = [record.row for record in records]
         copies = [to_clips(records, inputs) for inputs in method.inputs.with_copies()]
         return joined([annotated(clips, rows, self.annotations, names) for clips in copies])
+
+    def _held_out(self, records: list[Record], method: Pretext) -> Clips:
+        rows = [record.row for record in records]
+        names = {column: names_of(rows, column, kind) for column, kind in self.annotations.items()}
+        return annotated(to_clips(records, method.inputs), rows, self.annotations, names)
 
     def _spec(self, records: list[Record]) -> EncoderSpec:
         if self.init is None:
@@ -237,13 +242,14 @@ def _pretext_figures(method: Pretext, clips: Clips | None, device: torch.device)
     """Return the mean pretext loss and terms on held-out clips; whatever is random in them is the same each time."""
     assert clips is not None
     totals: dict[str, float] = {}
+    seen = 0
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        for start in range(0, len(clips), VALIDATION_BATCH):
-            batch = clips.take(list(range(start, min(start + VALIDATION_BATCH, len(clips))))).to(device)
-            step = method.validate(batch)
+        for batch in method.held_out(clips, VALIDATION_BATCH):
+            step = method.validate(batch.to(device))
+            seen += len(batch)
             figures = {"validation": sum(map(float, step.losses.values()))}
             figures |= {f"validation.{name}": float(value) for name, value in step.terms.items()}
             for name, value in figures.items():
-                totals[name] = totals.get(name, 0.0) + value * len(batch) / len(clips)
-    return totals
+                totals[name] = totals.get(name, 0.0) + value * len(batch)
+    return {name: total / seen for name, total in totals.items()}

@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from stages.artifacts import store
 from stages.datasets import ntu60
 from stages.datasets.check import check
 from stages.datasets.registry import adapter_for
 from stages.engine.progress import Silent
 from stages.errors import ArtifactError
 from stages.skeletons.layouts import KINECT_25
+from stages.video.opencv import cv2
 from tests.datasets import trees
 from tests.small import clip as moving
 
@@ -93,6 +95,39 @@ def test_scan__masked_depth_in_place_of_colour(root: Path) -> None:
     adapter = adapter_for("ntu60-depth")
     found = adapter.scan(root)
     assert {clip: source.path.parent.name for clip, source in found.videos.items()} == {name(1, 1): "nturgb+d_depth_masked"}
+
+
+def test_scan__densepose_maps_in_place_of_colour(root: Path) -> None:
+    trees.frames(root / f"nturgb+d_densepose/{name(1, 1)}", 3)
+    found = adapter_for("ntu60-densepose").scan(root)
+    assert {clip: source.path.parent.name for clip, source in found.videos.items()} == {name(1, 1): "nturgb+d_densepose"}
+    assert found.manifest.name == "ntu60-densepose"
+    assert f"{name(1, 2)}: no folder of DensePose maps" in found.problems
+    with pytest.raises(ArtifactError) as error:
+        adapter_for("ntu60-densepose").scan(root / "nturgb+d_densepose")
+    assert "nturgb+d_densepose/S001C001P001R001A001/img_00001.png" in str(error.value.hint)
+
+
+def test_pretrain__pairs_are_performances_before_the_training_cameras(aqa, workspace: Path, tmp_path: Path) -> None:
+    for person in (1, 2):
+        for camera in (1, 2, 3):
+            for number in (1, 2, 3):
+                path = tmp_path / f"data/nturgb+d_densepose/{name(person, 1, camera)}/img_{number:05d}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                picture = np.zeros((16, 16, 3), np.uint8)
+                picture[4 : 8 + number, 4 + person : 8 + camera] = (camera, 90, 180)
+                cv2().imwrite(str(path), picture)
+    maps = ("extract-maps", "--dataset", "ntu60-densepose", "--data-root", tmp_path / "data", "--source", "pictures", "--size", 16)
+    code, _, err = aqa(*maps)
+    assert code == 0, err
+    sizes = ("--set", "settings.encoder_settings={width: 2, features: 6}", "--epochs", 1)
+    learn = ("pretrain", "--method", "u-vi", "--set", "settings.pairs=clips", *sizes)
+    code, _, err = aqa(*learn, "--protocol", "ntu60/cross-view")
+    assert code == 0, err
+    seen = store.read(workspace / "encoders/u-vi/cross-view.h5").documents["training"]["clips"]
+    assert {clip[4:8] for clip in seen} == {"C002", "C003"}
+    code, _, err = aqa(*learn, "--where", "view=C001", "--name", "alone")
+    assert (code, "so none are synchronous" in err) == (2, True)
 
 
 def test_scan__nothing_usable(tmp_path: Path) -> None:

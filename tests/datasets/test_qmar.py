@@ -57,11 +57,21 @@ def test_scan__one_clip_per_sequence_and_device(root: Path) -> None:
         "subject": "02",
         "view": "device_1",
         "repetition": "1",
+        "moment": "W-P/Abnormal/Parkinson/02/1",
         "score": 3.0,
         "label": "3",
         "split": "train",
     }
     assert found.videos["W-P/Normal/01/1/device_0"].path.parts[-3:] == ("1", "device_0", "COLOR")
+
+
+def test_scan__clips_of_one_sequence_share_a_moment(root: Path) -> None:
+    moments: dict[str, list[str]] = {}
+    for row_ in scan(root).manifest.rows:
+        moments.setdefault(row_.text("moment"), []).append(row_.clip)
+    assert list(moments) == ["W-P/Normal/01/1", "W-P/Abnormal/Parkinson/02/1", "W-P/Abnormal/Parkinson/03/1"]
+    for moment, clips in moments.items():
+        assert clips == [f"{moment}/device_0", f"{moment}/device_1"]
 
 
 def test_protocols__cross_subject_is_the_published_parts_and_cross_view_names_its_views(root: Path) -> None:

@@ -25,7 +25,7 @@ def record(axes: int) -> Record:
 
 
 def pretrained(records: list[Record], prepared: PoseInput) -> PretrainedEncoder:
-    return PretrainedEncoder(PoseSpec.fresh("gru", {"units": 4}, prepared, records), {}, "", {}, frozenset(), {})
+    return PretrainedEncoder(PoseSpec.fresh("gru", {"units": 4}, prepared, records), {}, "", {}, {}, frozenset(), {})
 
 
 @pytest.mark.parametrize(("prepared", "channels"), [(PoseInput(frames=8), 3), (FLAT, 2)])

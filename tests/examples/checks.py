@@ -37,7 +37,7 @@ def check_configuration(stage: str, config: Any) -> None:
     """Check the names in a resolved configuration that its stage would look up only when it runs."""
     if stage == "extract_pose":
         assert config.estimator in ESTIMATORS
-        assert config.boxes in ESTIMATORS
+        assert config.boxes is None or config.boxes in ESTIMATORS
     elif stage == "extract_features":
         assert entry_of(config.backbone)
     elif stage in ("pretrain", "finetune"):
@@ -53,20 +53,25 @@ def check_configuration(stage: str, config: Any) -> None:
     if stage == "finetune":
         cls = method_class(config.method)
         roles = cls.consumes(resolve(cls.SETTINGS, [Layer("settings", config.settings)]).config)
-        assert all(config.settings[role]["backbone"] for role in roles if role != "poses"), "one of several features must be chosen"
+        features = [role for role in roles if role not in ("poses", "images")]
+        assert all(config.settings[role]["backbone"] for role in features), "one of several features must be chosen"
 
 
 def made_by(lines: Iterable[Typed]) -> dict[str, set[str]]:
-    """Return what the lines make, checking that each finds what it takes: poses, features, encoders, models, evaluations."""
-    made: dict[str, set[str]] = {kind: set() for kind in ("poses", "features", "encoders", "models", "evaluations")}
+    """Return what the lines make, checking that each finds what it takes: poses, features, images, encoders, models, evaluations."""
+    made: dict[str, set[str]] = {kind: set() for kind in ("poses", "features", "images", "encoders", "models", "evaluations")}
     for line in lines:
         name, dataset = line.value("--name"), line.value("--set-name") or (line.values("--dataset") or [""])[0]
         if line.command in ("extract-pose", "import-poses"):
             made["poses"].add(dataset)
         elif line.command in ("extract-features", "extract-kinematics"):
             made["features"].add(f"{dataset}/{name or line.value('--backbone') or 'kinematic-dct'}")
+        elif line.command == "extract-maps":
+            made["images"].add(dataset)
         elif line.command == "pretrain":
-            if backbone := line.setting("settings.features.backbone"):
+            if line.value("--method") == "u-vi":
+                assert set(line.values("--dataset")) <= made["images"]
+            elif backbone := line.setting("settings.features.backbone"):
                 assert {f"{each}/{backbone}" for each in line.values("--dataset")} <= made["features"]
             else:
                 assert set(line.values("--dataset")) <= made["poses"]
@@ -83,8 +88,8 @@ def made_by(lines: Iterable[Typed]) -> dict[str, set[str]]:
 
 
 def _finds_what_it_takes(line: Typed, method: str, dataset: str, made: Mapping[str, set[str]]) -> None:
-    if "poses" in METHODS[method].inputs.split(", "):
-        assert dataset in made["poses"]
+    for kind in {"poses", "images"} & set(METHODS[method].inputs.split(", ")):
+        assert dataset in made[kind]
     for backbone in filter(None, (line.value("--backbone"), line.setting("settings.flow.backbone"))):
         assert f"{dataset}/{backbone}" in made["features"]
     if method_class(method).uses_encoder:
@@ -103,7 +108,7 @@ def makes_and_compares(lines: Sequence[Typed], selection: str) -> set[str]:
         assert Path(line.words[0]).resolve() == recipes.ROOT / "compare.py"
         for row in rows_of(line):
             if row.name != compare.NONE and not row.name.endswith(".json"):
-                compared.add(row.name + line.value("--suffix"))
+                compared |= {name + line.value("--suffix") for name in row.name.split(",")}
                 assert row.figure.rpartition("/")[2] in TITLES
     assert compared <= made["evaluations"]
     assert {line.value("--select") for line in lines if line.words[0] in ("finetune", "sweep")} == {selection}

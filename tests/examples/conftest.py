@@ -28,7 +28,7 @@ def configurations(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Any]]:
 
         return run
 
-    for stage in ("extract_pose", "extract_features", "extract_kinematics", "import_poses", "pretrain", "finetune"):
+    for stage in ("extract_pose", "extract_features", "extract_kinematics", "extract_maps", "import_poses", "pretrain", "finetune"):
         monkeypatch.setattr(f"stages.{stage}.stage.run", stand_in(stage, (Path("x"), Summary())))
     for stage in ("evaluate", "compare", "sweep"):
         monkeypatch.setattr(f"stages.{stage}.stage.run", stand_in(stage, SimpleNamespace(to_json=dict)))

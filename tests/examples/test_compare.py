@@ -79,6 +79,19 @@ def test_main__a_class_has_clips_of_its_own_and_may_be_undefined(workspace: Path
     assert (code, lines[1].split()) == (0, ["Diving", "0.8715", "not", "defined", "7"])
 
 
+def test_main__several_evaluations_stand_for_their_mean(workspace: Path) -> None:
+    (workspace / "evaluations/other").mkdir()
+    other = {"overall": {"spearman_pooled": estimate(0.2, 0.1, 0.3), "spearman_fisher_mean": estimate(None)}, "clips": 5, "stamps": ["odd"]}
+    (workspace / "evaluations/other/metrics.json").write_text(json.dumps(other))
+    rows = ["average=0.40=mine,other:spearman_pooled", "undefined=0.40=mine,other:spearman_fisher_mean"]
+    code, lines, err = run("--workspace", workspace, *rows)
+    assert (code, err) == (0, "")
+    assert [line.split() for line in lines[1:3]] == [["average", "0.40", "0.35", "17"], ["undefined", "0.40", "not", "defined", "17"]]
+    assert {"NOTE: odd", "NOTE: epoch selected on the test clips"} <= set(lines)
+    code, _, err = run("--workspace", workspace, "average=0.40=mine,third:spearman_pooled")
+    assert (code, "'average': there is no " in err) == (2, True)
+
+
 def test_main__a_suffix_stands_behind_every_evaluation(workspace: Path) -> None:
     (workspace / "evaluations/classes").rename(workspace / "evaluations/classes-test")
     assert run("--workspace", workspace, "--suffix=-test", "J=92.4%=classes")[0] == 0
@@ -113,3 +126,16 @@ def test_headlines__are_those_of_the_report() -> None:
     from stages.evaluate.names import HEADLINES
 
     assert compare.HEADLINES == HEADLINES
+
+
+def test_main__a_mean_over_classes_and_a_paper_s_negative_figure(tmp_path: Path) -> None:
+    folder = tmp_path / "evaluations/mine"
+    folder.mkdir(parents=True)
+    classes = {name: {"clips": 5, "spearman": estimate(value, 0.0, 1.0)} for name, value in (("a", 0.1), ("b", -0.4), ("c", 0.9))}
+    (folder / "metrics.json").write_text(json.dumps({"overall": {}, "per_class": classes, "clips": 15, "stamps": ["said"]}))
+    code, lines, err = run("--workspace", tmp_path, "a and b=-0.0600=mine:per_class/a,b/spearman")
+    assert (code, err) == (0, "")
+    assert lines[1].split() == ["a", "and", "b", "-0.0600", "-0.1500", "10"]
+    assert lines[2] == "NOTE: said"
+    code, _, err = run("--workspace", tmp_path, "row=0.1=mine:per_class/a,d/spearman")
+    assert (code, "no 'd' among a, b, c" in err) == (2, True)

@@ -11,7 +11,7 @@ from tests.examples import recipes
 
 def test_folder__a_paper_has_a_readme_and_its_recipes_can_be_started() -> None:
     papers = sorted(path for path in recipes.ROOT.iterdir() if path.is_dir() and not path.name.startswith("__"))
-    assert [path.name for path in papers] == ["2m-af", "nekoui", "s4aqa"]
+    assert [path.name for path in papers] == ["2m-af", "aqa-7", "nekoui", "s4aqa", "u-vi"]
     for paper in papers:
         readme = (paper / "README.md").read_text(encoding="utf-8")
         started = [path for path in paper.glob("*.sh") if path.stat().st_mode & 0o100]

@@ -11,7 +11,12 @@ from stages.skeletons.body_maps import Camera
 
 @pytest.mark.parametrize(
     ("source", "keys"),
-    [("poses", {"style", "cameras", "people"}), ("silhouettes", {"people", "threshold"}), ("pictures", set()), ("frames", set())],
+    [
+        ("poses", {"style", "cameras", "upright", "follow", "people"}),
+        ("silhouettes", {"people", "threshold"}),
+        ("pictures", set()),
+        ("frames", set()),
+    ],
 )
 def test_document__has_what_the_source_reads(source: str, keys: set[str]) -> None:
     config = ExtractMapsConfig.model_validate({"source": source})

@@ -200,7 +200,7 @@ def test_load_into__goes_on_with_all_networks_where_they_fit() -> None:
     one = method()
     rest = {name: value.numpy() for name, value in one.state_dict().items() if not name.startswith("encoder.")}
     encoder = {name: value + 1 for name, value in one.encoder.state_dict().items()}
-    artifact = PretrainedEncoder(one.spec, encoder, "f", {}, frozenset(), {name: array + 1 for name, array in rest.items()})
+    artifact = PretrainedEncoder(one.spec, encoder, "f", {}, {}, frozenset(), {name: array + 1 for name, array in rest.items()})
     two = method()
     artifact.load_into(two)
     assert all(torch.equal(value, one.state_dict()[name] + 1) for name, value in two.state_dict().items())

@@ -27,6 +27,7 @@ from stages.engine.method import Assessor, Context, MethodConfig, Phase, Step, f
 from stages.engine.targets import TargetConfig
 from stages.engine.training import TrainingConfig
 from stages.errors import UsageError
+from stages.finetune.methods.shares import highest_score
 
 ROLES: Mapping[str, tuple[str, ...]] = {"dynamic": ("features",)}
 """Streams → the features that each looks at."""
@@ -155,15 +156,7 @@ class ActionNet(Assessor):
         Raises:
             UsageError: there are scores that a sigmoid times the highest cannot reach.
         """
-        assert train.target is not None
-        low, high = float(train.target.min()), float(train.target.max())
-        top = self.settings.top or high
-        if low < 0 or high > top or top <= 0:
-            raise UsageError(
-                f"ACTION-NET predicts scores from 0 to {max(top, 0):g}; those of training lie from {low:g} to {high:g}.",
-                hint="--set settings.top=HIGHEST, or --set target.scaling=range-5 where scores can be below 0",
-            )
-        self.top.fill_(top)
+        self.top.fill_(highest_score(train, self.settings.top, "ACTION-NET"))
         for role, standardise in self.standardise.items():
             if self.settings.standardise:
                 features = train.features[role]

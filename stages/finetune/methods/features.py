@@ -6,7 +6,7 @@ that fuse modalities.  Features with further dimensions (maps, patches) are take
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
@@ -96,19 +96,23 @@ class MLPSettings(MethodConfig):
     loss: Literal["mse", "mae", "mse+mae"] = "mse"
 
 
-class MeanFeaturePerceptron(Assessor):
-    """A multi-layer perceptron on a clip's mean feature, (N, outputs); its settings have ``features``, ``hidden`` and ``dropout``."""
+def perceptron(sizes: Sequence[int], outputs: int, dropout: float) -> nn.Sequential:
+    """Return fully connected layers with ReLU between them and dropout before each."""
+    layers: list[nn.Module] = []
+    for before, after in pairwise(sizes):
+        layers += [nn.Dropout(dropout), nn.Linear(before, after), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Dropout(dropout), nn.Linear(sizes[-1], outputs))
 
-    def __init__(self, settings: Any, context: Context, outputs: int) -> None:
+
+class MeanFeatureAssessor(Assessor):
+    """What sees a clip's standardised mean feature, (N, D); its settings have ``features``."""
+
+    def __init__(self, settings: Any, context: Context) -> None:
         super().__init__()
         self.settings, self.context = settings, context
         self.inputs = Inputs(features=feature_inputs(type(self), settings, context))
-        sizes = [int(np.prod(context.features[ROLE][1:])), *settings.hidden]
-        self.standardise = Standardise(sizes[0])
-        layers: list[nn.Module] = []
-        for before, after in pairwise(sizes):
-            layers += [nn.Dropout(settings.dropout), nn.Linear(before, after), nn.ReLU()]
-        self.layers = nn.Sequential(*layers, nn.Dropout(settings.dropout), nn.Linear(sizes[-1], outputs))
+        self.size = int(np.prod(context.features[ROLE][1:]))
+        self.standardise = Standardise(self.size)
 
     @classmethod
     def consumes(cls, settings: Any) -> tuple[str, ...]:
@@ -119,9 +123,22 @@ class MeanFeaturePerceptron(Assessor):
         """Take the mean and the deviation of the training clips' features."""
         self.standardise.measure(train.features[ROLE].mean().flatten(1))
 
+    def seen(self, batch: Batch) -> Tensor:
+        """Return the standardised mean feature (N, D) of each clip."""
+        values: Tensor = self.standardise(batch.features[ROLE].mean().flatten(1))
+        return values
+
+
+class MeanFeaturePerceptron(MeanFeatureAssessor):
+    """A multi-layer perceptron on a clip's mean feature, (N, outputs); its settings also have ``hidden`` and ``dropout``."""
+
+    def __init__(self, settings: Any, context: Context, outputs: int) -> None:
+        super().__init__(settings, context)
+        self.layers = perceptron([self.size, *settings.hidden], outputs, settings.dropout)
+
     def forward(self, batch: Batch) -> Tensor:
         """Return the outputs."""
-        return torch.as_tensor(self.layers(self.standardise(batch.features[ROLE].mean().flatten(1))))
+        return torch.as_tensor(self.layers(self.seen(batch)))
 
 
 class FeaturesMLP(MeanFeaturePerceptron):

@@ -29,10 +29,41 @@ METHODS: Mapping[str, Entry] = {
         "features, unlabelled clips",
     ),
     "usdl": Entry(f"{_METHODS}.usdl:USDL", "mean segment feature to a distribution over scores", "USDL, CVPR 2020", "features"),
+    "musdl": Entry(
+        f"{_METHODS}.musdl:MUSDL",
+        "mean segment feature to a distribution over every judge's marks",
+        "MUSDL, CVPR 2020",
+        "features, judges' marks in the manifest",
+    ),
+    "core": Entry(
+        f"{_METHODS}.core:CoRe",
+        "mean segment features of a clip and of exemplars to the difference of their scores, by a tree of intervals",
+        "CoRe, ICCV 2021",
+        "features",
+    ),
+    "dae": Entry(f"{_METHODS}.dae:DAE", "mean segment feature to a Gaussian over scores", "DAE-MLP, arXiv 2111.11029", "features"),
+    "dae-core": Entry(
+        f"{_METHODS}.dae:DAECoRe",
+        "mean segment features of a clip and of exemplars to a Gaussian over the difference of their scores",
+        "DAE-CoRe, arXiv 2111.11029",
+        "features",
+    ),
+    "gdlt": Entry(
+        f"{_METHODS}.gdlt:GDLT",
+        "transformer over the segments of a long video, with a query for every grade",
+        "GDLT, CVPR 2022",
+        "features",
+    ),
     "c3d-avg": Entry(
         f"{_METHODS}.c3d_avg:C3DAVG",
         "mean segment feature to the score, and if told so to attributes and a commentary",
         "C3D-AVG-STL and -MTL, CVPR 2019",
+        "features",
+    ),
+    "c3d-lstm": Entry(
+        f"{_METHODS}.c3d_lstm:C3DLSTM",
+        "recurrent network over the segments of a clip, for one action or for several at once",
+        "C3D-LSTM, WACV 2019",
         "features",
     ),
     "action-net": Entry(

@@ -40,6 +40,12 @@ class Settings(MethodConfig):
     predict: Literal["argmax", "mean"] = "argmax"
 
 
+def score_distribution(scores: Tensor, places: Tensor, sigma: float) -> Tensor:
+    """Return the Gaussian around each score (…,) at the places (bins,), with sum 1 (the paper's equation 1), (…, bins)."""
+    density = torch.exp(-(places - scores[..., None]).square() / (2 * sigma**2))
+    return density / density.sum(dim=-1, keepdim=True)
+
+
 class USDL(MeanFeaturePerceptron):
     """Mean feature → the logits (N, bins) of a distribution over scores."""
 
@@ -62,8 +68,7 @@ class USDL(MeanFeaturePerceptron):
 
     def distribution(self, scores: Tensor) -> Tensor:
         """Return the Gaussian of each score over the bins, (N, bins), with sum 1 (the paper's equation 1)."""
-        density = torch.exp(-(self.places - scores[:, None]).square() / (2 * self.settings.sigma**2))
-        return density / density.sum(dim=1, keepdim=True)
+        return score_distribution(scores, self.places, self.settings.sigma)
 
     @torch.no_grad()
     def predict(self, batch: Batch, reference: Batch | None = None) -> Mapping[str, Tensor]:
