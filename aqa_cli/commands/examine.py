@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def command(
     encoder: Annotated[
         str | None,
-        typer.Argument(metavar="[ENCODER]", help="Name, artifact, or folder of one per fold; default: the only one.", show_default=False),
+        typer.Argument(metavar="ENCODER", help="Name, artifact, or folder of one per fold; default: the only one.", show_default=False),
     ] = None,
     dataset: Annotated[
         str | None, typer.Option("--dataset", help="Set to take clips from; default: the last that the encoder was trained on.")

@@ -34,6 +34,9 @@ class TargetConfig(Config):
     scaling: Scaling = "standardise"
     """Units in which a method sees scores: raw; zero mean and unit deviation, over all clips or within each class;
     divided by the class's standard deviation (AQA-7); 0–5 (S4AQA) or 0–100 (CoRe) by the training range."""
+    times: str | None = None
+    """Column of a factor that is known of every clip beforehand, such as a dive's degree of difficulty: scores are divided by it before a
+    method sees them, and predictions are multiplied by it ("with difficulty"; with None the score itself is predicted)."""
     per: str | None = None
     """Column of the classes for ``class-std`` and for reports; by default ``action``."""
 
@@ -51,7 +54,7 @@ class TargetConfig(Config):
 def has_target(row: Row, config: TargetConfig) -> bool:
     """Say whether a clip has a target."""
     if config.task == "score":
-        return bool(np.isfinite(row.number(config.resolved_column)))
+        return bool(np.isfinite(row.number(config.resolved_column)) and np.isfinite(factor(row, config)))
     return row.text(config.resolved_column) != ""
 
 
@@ -59,9 +62,11 @@ def with_target(manifest: Manifest, config: TargetConfig) -> tuple[Manifest, lis
     """Return the clips that have a target, and the ids of those that lack one.
 
     Raises:
-        UsageError: the column does not exist, or no clip has a target.
+        UsageError: a column does not exist, no clip has a target, or the factor of one is not above 0.
     """
     manifest.require(config.resolved_column)
+    if config.times is not None:
+        _check_factors(manifest, config)
     kept = manifest.keep(lambda row: has_target(row, config))
     if not len(kept):
         raise UsageError(f"No clip of {manifest.name} has a value in '{config.resolved_column}'.", hint="choose --target-column")
@@ -76,7 +81,7 @@ class Target:
         config: what is predicted.
         classes: the names of the levels or actions, in order; empty for scores.
         groups: the names of the classes that scores are normalised and reported by.
-        shift, scale: per group: raw = value × scale + shift.
+        shift, scale: per group: raw = (value × scale + shift) × factor, which is 1 without ``times``.
         means, deviations: of the training scores, per group; reports put pooled figures into class-normalised units with them.
     """
 
@@ -105,17 +110,17 @@ class Target:
             if len(classes) < 2:
                 raise UsageError(f"'{config.resolved_column}' has a single value in training: {classes[0]}.")
             return cls(config, classes, groups)
-        scores = np.array([row.number(config.resolved_column) for row in rows])
+        raw = np.array([row.number(config.resolved_column) for row in rows])
+        scores = raw / np.array([factor(row, config) for row in rows])
         names = np.array([group_name(row, config) for row in rows])
-        means = np.array([scores[names == group].mean() for group in groups])
-        deviations = np.array([_positive(scores[names == group].std()) for group in groups])
+        means, deviations = _moments(raw, names, groups)
         shift, scale = np.zeros(len(groups)), np.ones(len(groups))
         if config.scaling == "standardise":
             shift[:], scale[:] = scores.mean(), _positive(scores.std())
         elif config.scaling == "class-standardise":
-            shift, scale = means.copy(), deviations.copy()
+            shift, scale = _moments(scores, names, groups)
         elif config.scaling == "class-std":
-            scale[:] = deviations
+            scale[:] = _moments(scores, names, groups)[1]
         elif config.scaling != "none":
             top = float(config.scaling.removeprefix("range-"))
             shift[:], scale[:] = scores.min(), _positive((scores.max() - scores.min()) / top)
@@ -144,14 +149,15 @@ class Target:
             if unknown:
                 raise UsageError(f"'{self.config.resolved_column}' has values that training never saw: {', '.join(unknown)}.")
             return np.array([known[label] for label in labels], dtype=np.int64)
-        scores = np.array([row.number(self.config.resolved_column) for row in rows])
+        scores = np.array([row.number(self.config.resolved_column) / factor(row, self.config) for row in rows])
         shift, scale = self._units(rows)
         return ((scores - shift) / scale).astype(np.float32)
 
     def decode(self, values: Array, rows: Sequence[Row]) -> Array:
         """Return predicted scores in the data's own units."""
         shift, scale = self._units(rows)
-        return np.asarray(values, dtype=np.float64) * scale + shift
+        factors = np.array([factor(row, self.config) for row in rows])
+        return (np.asarray(values, dtype=np.float64) * scale + shift) * factors
 
     def to_json(self) -> dict[str, Any]:
         """Return everything that a model stores of its target."""
@@ -172,6 +178,30 @@ class Target:
 def group_name(row: Row, config: TargetConfig) -> str:
     """Return the class of a row."""
     return row.text(config.group_column) or NO_GROUP
+
+
+def factor(row: Row, config: TargetConfig) -> float:
+    """Return what a clip's score is divided by before a method sees it."""
+    return 1.0 if config.times is None or config.task != "score" else row.number(config.times)
+
+
+def _check_factors(manifest: Manifest, config: TargetConfig) -> None:
+    assert config.times is not None
+    if config.task != "score":
+        raise UsageError(f"target.times is for scores; the task is {config.task}.", hint="leave out target.times, or --task score")
+    manifest.require(config.times)
+    for row in manifest.rows:
+        if row.number(config.times) <= 0:
+            raise UsageError(
+                f"'{config.times}' of {row.clip} is {row.number(config.times):g}; scores are divided by it, so it must be above 0.",
+                hint="correct the manifest, or leave out target.times",
+            )
+
+
+def _moments(scores: Array, names: Array, groups: Sequence[str]) -> tuple[Array, Array]:
+    """Return the mean and the deviation of every group's scores."""
+    parts = [scores[names == group] for group in groups]
+    return np.array([part.mean() for part in parts]), np.array([_positive(part.std()) for part in parts])
 
 
 def _positive(value: float) -> float:

@@ -50,6 +50,15 @@ zero_shot() {
     lstm aqa-7-zero-shot
 }
 
+# starts: the same models as $START, to start from.  One that was chosen on test clips would know those that a new action is tested on, so
+# they are chosen on training clips where SELECT is `test`.
+starts() {
+    chosen=$SELECT suffix=$SUFFIX
+    if [ "$SELECT" = test ]; then SELECT=val SUFFIX=""; fi
+    zero_shot
+    START=aqa-7-zero-shot$SUFFIX SELECT=$chosen SUFFIX=$suffix
+}
+
 # by_action LABEL EVALUATION PAPER…: a row for each of $ACTIONS; what is left of the paper's figures is printed in $LEFT.
 by_action() {
     label=$1 evaluation=$2
@@ -70,7 +79,7 @@ TESTED="${TESTED:-50}"                                  # paper
 OF_MANY="${OF_MANY:-25:500:100 75:1200:300 125:2000:500}"
 OF_FEW="${OF_FEW:-15:300:60 25:500:100 35:700:140}"
 
-# new_action GROUP SIZE…: models for each of a group's actions, from scratch (aqa-7-new-GROUP-CLIPS-scratch) and from aqa-7-zero-shot
+# new_action GROUP SIZE…: models for each of a group's actions, from scratch (aqa-7-new-GROUP-CLIPS-scratch) and from $START
 # (aqa-7-new-GROUP-CLIPS-pretrained), for every size.
 new_action() {
     group=$1
@@ -82,6 +91,6 @@ new_action() {
         ITERATIONS=${rest%%:*} STEP=${rest#*:}
         PROTOCOL=aqa-7/new-action-$clips:test=$TESTED
         lstm "aqa-7-new-$group-$clips-scratch" --where "action=$actions"
-        lstm "aqa-7-new-$group-$clips-pretrained" --where "action=$actions" --from "aqa-7-zero-shot$SUFFIX"
+        lstm "aqa-7-new-$group-$clips-pretrained" --where "action=$actions" --from "$START"
     done
 }

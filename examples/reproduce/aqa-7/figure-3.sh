@@ -6,7 +6,7 @@ SELECT=test
 . "$(dirname "$0")/common.sh"
 
 seen
-zero_shot
+starts
 # shellcheck disable=SC2086  # sizes are words
 new_action many $OF_MANY
 # shellcheck disable=SC2086

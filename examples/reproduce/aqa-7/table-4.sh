@@ -4,7 +4,7 @@
 . "$(dirname "$0")/common.sh"
 
 seen
-zero_shot
+starts
 # shellcheck disable=SC2086  # sizes are words
 new_action many $OF_MANY
 # shellcheck disable=SC2086
