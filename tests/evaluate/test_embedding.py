@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from stages.evaluate.evaluation import Representation
 from stages.evaluate.report.embedding import FEWEST, flattened, picture
@@ -50,6 +51,24 @@ def test_picture__classes_have_the_colours_of_their_place_whoever_is_there() -> 
     strange = picture(_found(["a00", "of training alone"] * 15), many)
     assert strange is not None
     assert strange["legend"] == [("a00", "c0"), ("other classes", "rest")]
+
+
+def test_picture__of_representations_that_differ_by_rounding_there_is_none() -> None:
+    random = np.random.default_rng(0)
+    base = random.normal(size=16).astype(np.float32)
+    values = np.stack([base * np.float32(1 + 1e-7 * number) for number in range(12)])
+    assert float(np.ptp(values)) > 0
+    assert picture(replace(_found(list(range(12))), values=values)) is None
+
+
+@pytest.mark.parametrize("varying", [1, 2])
+def test_flattened__columns_that_do_not_vary_count_for_nothing(varying: int) -> None:
+    random = np.random.default_rng(0)
+    found = np.concatenate([random.normal(size=(12, varying)), np.ones((12, 3)) + 1e-9 * random.normal(size=(12, 3))], axis=1)
+    flat = flattened(found.astype(np.float32))
+    assert flat.shape == (12, 2)
+    assert np.isfinite(flat).all()
+    np.testing.assert_allclose(flat, flattened(found[:, :varying].astype(np.float32)), atol=1e-3)
 
 
 def test_picture__nothing_to_draw() -> None:

@@ -19,6 +19,8 @@ from stages.evaluate.report.drawing import Drawing
 
 FEWEST = 10
 """With fewer clips neighbourhoods mean nothing."""
+ROUNDING = 1e-5
+"""Share of the largest value of a column below which differences are taken for rounding."""
 _PARTS = 5
 """Equal parts of the clips by score, each a shade."""
 _SIZE, _MARGIN = 460, 14
@@ -31,7 +33,7 @@ def picture(found: Representation, classes: Sequence[str] = ()) -> dict[str, Any
         found: the representations.
         classes: names of levels or actions in the order of their colours; none where the truth is a score.
     """
-    if len(found.clips) < FEWEST or float(np.ptp(found.values)) == 0:
+    if len(found.clips) < FEWEST or not varying(found.values).any():
         return None
     by = "class" if classes else "true score"
     styles, legend = _by_class(found.truth, classes) if classes else _by_score(np.array(found.truth, np.float64))
@@ -55,16 +57,23 @@ def picture(found: Representation, classes: Sequence[str] = ()) -> dict[str, Any
     }
 
 
+def varying(values: Array) -> Array:
+    """Return which columns (D,) of representations (N, D) differ between clips by more than rounding."""
+    return np.asarray(np.ptp(values, axis=0) > ROUNDING * np.abs(values).max(axis=0))
+
+
 def flattened(values: Array) -> Array:
-    """Return (N, 2) of representations (N, D), the same every time."""
+    """Return (N, 2) of representations (N, D) of which some column varies, the same every time."""
     from sklearn.manifold import TSNE
 
-    spread = values.std(axis=0)
-    rows = (values - values.mean(axis=0)) / np.where(spread > 1e-12, spread, 1)
+    # Where all is rounding scikit-learn's first guess is NaN, and its tree then ends the process.
+    columns = values[:, varying(values)].astype(np.float64)
+    rows = (columns - columns.mean(axis=0)) / columns.std(axis=0)
+    rows = np.pad(rows, [(0, 0), (0, max(0, 2 - rows.shape[1]))])  # its first guess has two columns
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of initialisation by principal components that are constant
         tsne = TSNE(perplexity=min(30.0, (len(rows) - 1) / 3), init="pca", random_state=0)
-        return np.asarray(tsne.fit_transform(rows.astype(np.float64)))
+        return np.asarray(tsne.fit_transform(rows))
 
 
 def _said(truth: float | str) -> str:
