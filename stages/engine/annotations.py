@@ -38,6 +38,10 @@ def names_of(rows: Sequence[Row], column: str, kind: Kind) -> tuple[str, ...]:
     """
     cells = {row.text(column) for row in rows} - {""}
     found = sorted(cells if kind in ("class", "group") else {word for cell in cells for word in _words(cell)})
+    if not found and kind == "group":
+        raise UsageError(
+            f"No clip has a value in '{column}', which says what belongs together.", hint="name another column of the manifest"
+        )
     if not found:
         raise UsageError(f"No training clip has a value in '{column}', which the method is to learn.", hint="leave the column out")
     if kind == "number":

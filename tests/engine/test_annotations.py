@@ -33,6 +33,10 @@ def test_names__are_what_training_has() -> None:
 def test_names__nothing_to_learn() -> None:
     with pytest.raises(UsageError, match=r"No training clip has a value in 'position', which the method is to learn\.\n  hint: leave"):
         names_of(ROWS[2:3], "position", "class")
+    with pytest.raises(
+        UsageError, match=r"No clip has a value in 'moment', which says what belongs together\.\n  hint: name another column"
+    ):
+        names_of(ROWS, "moment", "group")
     with pytest.raises(UsageError, match=r"'position' has a single value in training: tuck\."):
         names_of([ROWS[0], ROWS[3]], "position", "class")
     assert names_of([ROWS[0], ROWS[3]], "position", "group") == ("tuck",), "all clips may belong together"
