@@ -52,6 +52,11 @@ def names_of(rows: Sequence[Row], column: str, kind: Kind) -> tuple[str, ...]:
     return tuple(found)
 
 
+def names_in(rows: Sequence[Row], kinds: Mapping[str, Kind]) -> dict[str, tuple[str, ...]]:
+    """Return :func:`names_of` for every column."""
+    return {column: names_of(rows, column, kind) for column, kind in kinds.items()}
+
+
 def encode(rows: Sequence[Row], column: str, kind: Kind, names: Sequence[str]) -> Array:
     """Return what the rows say in a column: places in ``names`` (N,), numbers (N,), or sentences (N, W), each closed by :data:`END`."""
     if kind == "number":

@@ -16,7 +16,7 @@ from stages.configuration import Layer, resolve
 from stages.datasets.manifest import Manifest
 from stages.encoders.spec import PretrainedEncoder
 from stages.engine import device as devices
-from stages.engine.annotations import annotated, names_of
+from stages.engine.annotations import annotated, names_in
 from stages.engine.inputs import to_clips
 from stages.engine.method import Pretext, wanted
 from stages.engine.opening import Places, open_clips
@@ -138,8 +138,7 @@ def _examined(part: _Part, chosen: Manifest, config: ExamineConfig, options: Run
     part.encoder.load_into(method)
     method.to(devices.choose(options.device)).eval()
     rows, kinds = [record.row for record in records], part.cls.annotations(part.settings)
-    names = {column: names_of(rows, column, kind) for column, kind in kinds.items()}
-    clips = annotated(to_clips(records, method.inputs), rows, kinds, names)
+    clips = annotated(to_clips(records, method.inputs), rows, kinds, names_in(rows, kinds))
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         figures = method.examine(clips, advance)

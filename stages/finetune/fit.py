@@ -15,7 +15,7 @@ from stages.datasets import splits
 from stages.datasets.splits import Fold
 from stages.encoders.spec import EncoderSpec, PoseSpec, PretrainedEncoder, SegmentSpec, fresh_spec, spec_from_json
 from stages.engine import loop
-from stages.engine.annotations import annotated, names_of
+from stages.engine.annotations import annotated, names_in
 from stages.engine.batch import Batch, Clips, joined
 from stages.engine.inputs import Inputs, feature_size, skeletons_of
 from stages.engine.method import Assessor, Context, Estimator, Method
@@ -101,7 +101,7 @@ def context_of(cls: type[Method], settings: Any, records: list[Record], target: 
         elif role != IMAGES:  # their size is the encoder's to know
             sizes[role] = spec.sizes[role] if isinstance(spec, SegmentSpec) else feature_size(records, role, getattr(settings, role))
     rows = [record.row for record in records]
-    names = {column: names_of(rows, column, kind) for column, kind in cls.annotations(settings).items()}
+    names = names_in(rows, cls.annotations(settings))
     return Context(skeleton, channels, people, len(target.classes), len(target.groups), sizes, names)
 
 

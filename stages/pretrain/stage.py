@@ -20,7 +20,7 @@ from stages.datasets.splits import Fold
 from stages.encoders.spec import EncoderSpec, PretrainedEncoder, fresh_spec
 from stages.engine import device as devices
 from stages.engine import loop, plan
-from stages.engine.annotations import annotated, names_of
+from stages.engine.annotations import annotated, names_in
 from stages.engine.batch import Clips, joined
 from stages.engine.checkpoint import Checkpoint
 from stages.engine.inputs import to_clips
@@ -126,7 +126,7 @@ class _Pretraining:
         method = loop.initialise(build, self.config.seed)
         assert isinstance(method, Pretext)
         device = devices.choose(self.options.device)
-        names = {column: names_of([record.row for record in everything], column, kind) for column, kind in self.annotations.items()}
+        names = names_in([record.row for record in everything], self.annotations)
         sets = {name: self._prepared(records, method, names) for name, records in train.items()}
         sets["train"] = self._prepared(everything, method, names) if len(sets) > 1 else next(iter(sets.values()))
         method.measure(sets["train"])
@@ -158,8 +158,7 @@ class _Pretraining:
 
     def _held_out(self, records: list[Record], method: Pretext) -> Clips:
         rows = [record.row for record in records]
-        names = {column: names_of(rows, column, kind) for column, kind in self.annotations.items()}
-        return annotated(to_clips(records, method.inputs), rows, self.annotations, names)
+        return annotated(to_clips(records, method.inputs), rows, self.annotations, names_in(rows, self.annotations))
 
     def _spec(self, records: list[Record]) -> EncoderSpec:
         if self.init is None:
