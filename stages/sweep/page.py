@@ -19,6 +19,7 @@ from stages.evaluate.report.charts import strip
 from stages.evaluate.report.templates import filled
 from stages.evaluate.write import REPORT
 from stages.sweep import charts
+from stages.sweep.config import LABELS
 from stages.sweep.outcome import Measured, Sweep, title_of
 from stages.sweep.points import text_of
 from stages.version import __version__
@@ -65,8 +66,10 @@ def context(sweep: Sweep, workspace: Workspace) -> dict[str, Any]:
 
 
 def subtitle(sweep: Sweep) -> str:
-    """Return what all points share of the way they were made, in one phrase; share and draw of the labels are the axis's business."""
-    facts = [{**each.metrics, "protocol": _WITHHELD.sub("", each.metrics["protocol"]) or "default"} for each in sweep.measured]
+    """Return what all points share of the way they were made, in one phrase; labels that are varied are their axis's business."""
+    facts = [dict(each.metrics) for each in sweep.measured]
+    if any(axis.key == LABELS for axis in sweep.config.vary):
+        facts = [{**each, "protocol": _WITHHELD.sub("", each["protocol"]) or "default"} for each in facts]
     made = dict.fromkeys(f"{each['dataset']}, {names.made_sentence(each)}" for each in facts)
     return " · ".join(made) if len(made) <= 2 else f"{len(made)} protocols; they stand in each report"
 

@@ -9,7 +9,7 @@ import pytest
 from stages.errors import UsageError
 from stages.sweep import charts
 from stages.sweep.config import Axis, SweepConfig
-from stages.sweep.page import context, render
+from stages.sweep.page import context, render, subtitle
 from stages.sweep.points import points
 from stages.workspace import Workspace
 from tests.browser import overflow
@@ -122,6 +122,14 @@ def test_page__says_what_it_must() -> None:
     assert "All other figures (1)" in page
     for outside in ("http://", "https://", "src="):
         assert outside not in page
+
+
+def test_page__names_the_share_of_labels_unless_it_is_varied() -> None:
+    kept = "5-fold/40-percent-labels/seed-0"
+    varied = sweep_of(labels(10), [{"spearman": 0.5}] * 2, protocol=kept)
+    assert subtitle(varied).startswith("arms, protocol 5-fold, ")
+    fixed = SweepConfig(vary=(Axis(key="split_seed", values=(0,)),), methods=("kinematics-ridge",))
+    assert subtitle(sweep_of(fixed, [{"spearman": 0.5}], protocol=kept)).startswith(f"arms, protocol {kept}, ")
 
 
 def test_page__escapes_what_comes_from_users() -> None:
