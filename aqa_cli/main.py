@@ -26,6 +26,7 @@ COMMANDS = {
     "finetune": "aqa_cli.commands.finetune",
     "evaluate": "aqa_cli.commands.evaluate",
     "compare": "aqa_cli.commands.compare",
+    "score": "aqa_cli.commands.score",
     "sweep": "aqa_cli.commands.sweep",
     "datasets": "aqa_cli.commands.datasets",
     "inspect": "aqa_cli.commands.inspect",

@@ -25,6 +25,7 @@
 ``profile``            what a method costs: parameters, operations, time, memory
 ``evaluate``           stage: predictions, metrics with intervals, a report
 ``compare``            stage: evaluations side by side, with paired differences
+``score``              stage: a new video in, a score with its interval and its reliability out
 ``sweep``              stage: an experiment for every value of one or two settings, as one figure
 =====================  ================================================================================================
 

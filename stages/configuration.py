@@ -42,6 +42,7 @@ RESOLVERS: Mapping[str, str] = {
     "finetune": "stages.finetune.config:resolve_finetune",
     "evaluate": "stages.evaluate.config:EvaluateConfig",
     "compare": "stages.compare.config:CompareConfig",
+    "score": "stages.score.config:ScoreConfig",
     "sweep": "stages.sweep.config:resolve_sweep",
 }
 """Stage → its configuration, or the function that resolves it where a method brings settings of its own."""

@@ -9,6 +9,7 @@
     comparisons/<name>-vs-<name>/{compare.html, compare.json, compare.csv}
     sweeps/<name>/{sweep.html, sweep.json, sweep.csv}
     examinations/<name>/{examine.html, examine.json, examine.csv}
+    scored/<stage>-<digest of its settings>/…   (what new videos were turned into to be scored)
     curves/…                (training curves, for TensorBoard)
 """
 

@@ -17,7 +17,7 @@ STAGES = sorted(path.parent.name for path in (ROOT / "stages").glob("*/stage.py"
 
 def test_stages__are_those_that_are_known() -> None:
     first = ["compare", "evaluate", "examine", "extract_features", "extract_kinematics", "extract_maps"]
-    assert [*first, "extract_pose", "finetune", "import_features", "import_poses", "pretrain", "render", "sweep"] == STAGES
+    assert [*first, "extract_pose", "finetune", "import_features", "import_poses", "pretrain", "render", "score", "sweep"] == STAGES
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -50,6 +50,7 @@ def test_example_configuration__is_valid(stage: str) -> None:
     from stages.import_poses.config import ImportPosesConfig
     from stages.pretrain.config import resolve_pretrain
     from stages.render.config import RenderConfig
+    from stages.score.config import ScoreConfig
     from stages.sweep.config import resolve_sweep
 
     resolvers = {
@@ -65,6 +66,7 @@ def test_example_configuration__is_valid(stage: str) -> None:
         "import_poses": lambda layers: resolve(ImportPosesConfig, layers),
         "pretrain": resolve_pretrain,
         "render": lambda layers: resolve(RenderConfig, layers),
+        "score": lambda layers: resolve(ScoreConfig, layers),
         "sweep": resolve_sweep,
     }
     file = ROOT / f"examples/configs/{stage.replace('_', '-')}.yaml"

@@ -141,6 +141,9 @@ def text_of(found: Figures, clips: int) -> str:
         spread = f"  sd over seeds {shown(estimate.deviation)}" if len(estimate.seeds) > 1 else ""
         lines.append(f"{title:<{width}} {shown(estimate.value):>11}  {interval_of(estimate)}{spread}".rstrip())
     lines += _streams(found)
+    for each in found.coverage:
+        held = f"{shown(each.share, 3)}  [{shown(each.low, 3)}, {shown(each.high, 3)}]"
+        lines.append(f"intervals of {each.confidence:.0%} hold the truth in {held} of the clips; mean width {each.width:.4g}")
     lines += [f"note: {note}" for note in found.notes]
     if found.score_range:
         lines.append(range_sentence(found))

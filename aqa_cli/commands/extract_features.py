@@ -31,7 +31,10 @@ def command(
     rule: Annotated[
         str | None,
         typer.Option(
-            "--sampling", metavar="RULE", help="even, dense, aqa-7, 10x16, jigsaws or 2fps; default: even.", rich_help_panel=_SEGMENTS
+            "--sampling",
+            metavar="RULE",
+            help="even, dense, aqa-7, 10x16, jigsaws, 5fps, 2fps or 1fps; default: even.",
+            rich_help_panel=_SEGMENTS,
         ),
     ] = None,
     segments: Annotated[int | None, typer.Option("--segments", help="How many; else as the rule says.", rich_help_panel=_SEGMENTS)] = None,
@@ -50,12 +53,16 @@ def command(
     patches: Annotated[
         bool | None, typer.Option("--patches", help="Features of a square around each joint; needs --poses.", rich_help_panel=_KEPT)
     ] = None,
+    performer: Annotated[
+        bool | None,
+        typer.Option("--performer", help="Cut frames to the performer, and not to their middle; needs --poses.", rich_help_panel=_KEPT),
+    ] = None,
     poses: Annotated[
         str | None,
         typer.Option(
             "--poses",
             metavar="SET",
-            help="Pose set for patches and heatmaps; default: the data set's, or the only one.",
+            help="Pose set for patches, performer and heatmaps; default: the data set's, or the only one.",
             rich_help_panel=_KEPT,
         ),
     ] = None,
@@ -102,6 +109,7 @@ def command(
         "views": views.split(",") if views else None,
         "pool": pool,
         "patches": patches,
+        "performer": performer,
         "store": store,
     }
     resolved = resolve_stage("extract-features", options.layers(config, assignments, flags)).config

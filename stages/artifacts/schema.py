@@ -42,6 +42,9 @@ class KindSpec:
 
 COMMON_DOCUMENTS = ("config", "provenance")
 
+CARRIED = ("held_out", "known", "places")
+"""What a model carries besides its weights: its predictions of held-out clips, its training targets, where its training clips lie."""
+
 KINDS: Mapping[str, KindSpec] = {
     "poses": KindSpec(
         "joint positions of the people in one clip",
@@ -73,7 +76,7 @@ KINDS: Mapping[str, KindSpec] = {
         ("clip",),
     ),
     "encoder": KindSpec("a pretrained encoder", {}, ("encoder", "training"), ("weights", "pretext")),
-    "model": KindSpec("a trained assessment model", {}, ("method", "data", "training"), ("weights", "arrays", "reference")),
+    "model": KindSpec("a trained assessment model", {}, ("method", "data", "training"), ("weights", "arrays", "reference", *CARRIED)),
     "network": KindSpec("weights of a network that ships with the toolkit", {}, ("network",), ("weights",)),
     "predictions": KindSpec(
         "per-sample predictions and their truth",

@@ -181,6 +181,19 @@ def parse(text: str, name: str) -> Manifest:
     return Manifest(tuple(rows), name)
 
 
+def typed(column: str, text: str, where: str) -> Value:
+    """Return what a cell of a column would hold, for a text that was typed at ``where``.
+
+    Raises:
+        UsageError: the column holds numbers, and the text is none.
+    """
+    problems: list[str] = []
+    value = _parse_cell(column, text, 0, problems)
+    if problems:
+        raise UsageError(f"{where} {column}={text}: {problems[0].partition(': ')[2]}.")
+    return value
+
+
 def _parse_cell(column: str, cell: str, line: int, problems: list[str]) -> Value:
     if cell == "":
         return None

@@ -280,7 +280,7 @@ DATASETS: Mapping[str, Entry] = {
             "as the toolkit",
             "nowhere: it is made on the spot",
             ("5-fold", "3-fold"),
-            variants=r"(\d+)x(\d+)(?:\+(\d+))?(?:-seed(\d+))?",
+            variants=r"(\d+)x(\d+)(?:\+(\d+))?(-slips)?(?:-seed(\d+))?",
         ),
     )
 }

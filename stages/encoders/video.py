@@ -96,10 +96,14 @@ class VideoEncoder(nn.Module):
     def forward(self, images: Images) -> Tensor:
         """Return the representations, each the mean over its clip's segments."""
         numbers = segment_frames(images.count, self.config.segments, self.config.length)
-        frames = images.frames(numbers.flatten(1), 0, images.first.device)
-        clips = frames.view(-1, self.config.length, *frames.shape[2:]).transpose(1, 2)
-        found = _features(self.network, (clips - self.mean) / self.std)
+        found = _features(self.network, self.seen(images, numbers))
         return found.view(len(images), self.config.segments, -1).mean(dim=1)
+
+    def seen(self, images: Images, numbers: Tensor) -> Tensor:
+        """Return the segments whose frames are ``numbers`` (N, S, L) as the network sees them, (N · S, 3, L, H, W)."""
+        frames = images.frames(numbers.flatten(1), 0, self.mean.device)
+        clips = frames.view(-1, self.config.length, *frames.shape[2:]).transpose(1, 2)
+        return (clips - self.mean) / self.std
 
 
 def side_of(config: VideoConfig) -> int:

@@ -56,11 +56,14 @@ class Images:
         values: (F, V, C, H, W) uint8, all frames of all clips that were prepared together, of V views.
         first: (N,) where each clip's frames begin.
         count: (N,) how many there are.
+        boxes: (F, P, 4) where P performers are in each frame, left, top, right, bottom as shares of its width and height, NaN where they
+            are not seen; None for methods that take none.
     """
 
     values: Tensor
     first: Tensor
     count: Tensor
+    boxes: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.first)
@@ -72,7 +75,7 @@ class Images:
 
     def take(self, index: Tensor) -> Images:
         """Return the clips at ``index``; the frames stay where they are."""
-        return Images(self.values, self.first[index], self.count[index])
+        return Images(self.values, self.first[index], self.count[index], self.boxes)
 
     def frames(self, numbers: Tensor, view: int | Tensor, device: torch.device) -> Tensor:
         """Return frames in [0, 1] on ``device``, (N, K, C, H, W).
@@ -86,6 +89,12 @@ class Images:
         place = self.first[:, None].to(where) + numbers.to(where)
         chosen = self.values[place, view.to(where) if isinstance(view, Tensor) else view]
         return chosen.to(device).float() / 255
+
+    def boxes_at(self, numbers: Tensor, device: torch.device) -> Tensor:
+        """Return the boxes in frames ``numbers`` (N, K), each counted from its clip's first frame, on ``device``: (N, K, P, 4)."""
+        assert self.boxes is not None
+        where = self.boxes.device
+        return self.boxes[self.first[:, None].to(where) + numbers.to(where)].to(device)
 
 
 @dataclass(frozen=True)
@@ -199,9 +208,10 @@ def _joined_images(parts: Sequence[Images]) -> Images | None:
     if not parts:
         return None
     if all(part.values is parts[0].values for part in parts):
-        values, starts = parts[0].values, [0] * len(parts)
+        values, boxes, starts = parts[0].values, parts[0].boxes, [0] * len(parts)
     else:
         values = torch.cat([part.values for part in parts])
+        boxes = None if parts[0].boxes is None else torch.cat([part.boxes for part in parts if part.boxes is not None])
         starts = [sum(len(part.values) for part in parts[:number]) for number in range(len(parts))]
     first = torch.cat([part.first + start for part, start in zip(parts, starts, strict=True)])
-    return Images(values, first, torch.cat([part.count for part in parts]))
+    return Images(values, first, torch.cat([part.count for part in parts]), boxes)

@@ -12,7 +12,8 @@ from pydantic import Field
 from stages.arrays import Array
 from stages.configuration import Config
 from stages.engine.batch import Clips, Features, Images
-from stages.engine.records import FeatureClip, ImageClip, Records
+from stages.engine.boxes import BoxInput, in_pictures
+from stages.engine.records import FeatureClip, Records
 from stages.errors import ArtifactError, UsageError
 from stages.skeletons import finish
 from stages.skeletons.input import PoseInput, channels_of, joints, layout_of, skeleton_of
@@ -33,6 +34,13 @@ class FeatureInput(Config):
     """Views that are further training clips with their clip's score, such as ``flip``; each stands where the clip itself stands."""
 
 
+class PatchInput(FeatureInput):
+    """Which features of squares around joints a method takes, and in what shape."""
+
+    skeleton: str | None = None
+    """Layout that the joints must have; None takes that of the training clips."""
+
+
 class ImageInput(Config):
     """Which pictures a method takes."""
 
@@ -50,15 +58,17 @@ class Inputs:
         poses: how pose sequences become tensors; None for methods without, and for estimators that take the sequences themselves.
         features: the same of features, by role; ``segments`` is a number here.
         images: the same of pictures; None for methods without.
+        boxes: whose boxes in the pictures; None for methods without.
     """
 
     poses: PoseInput | None = None
     features: Mapping[str, FeatureInput] = field(default_factory=dict)
     images: ImageInput | None = None
+    boxes: BoxInput | None = None
 
     def key(self) -> str:
         """Return a text that is equal for equal inputs."""
-        return repr([self.poses, sorted(self.features.items()), self.images])
+        return repr([self.poses, sorted(self.features.items()), self.images, self.boxes])
 
     def with_copies(self) -> list[Inputs]:
         """Return what training clips are prepared by: this, and the same once for every copy.
@@ -74,7 +84,7 @@ class Inputs:
             {role: each.model_copy(update={"views": (each.copies[number], *each.views[1:])}) for role, each in self.features.items()}
             for number in range(next(iter(counts.values()), 0))
         ]
-        return [self, *(Inputs(self.poses, features, self.images) for features in copies)]
+        return [self, *(Inputs(self.poses, features, self.images, self.boxes) for features in copies)]
 
 
 def skeletons_of(records: Records) -> set[str]:
@@ -86,6 +96,32 @@ def feature_size(records: Records, role: str, settings: FeatureInput) -> tuple[i
     """Return the sizes (S, D, …) of a kind of features, as the method whose training clips these are sees them."""
     shapes = [record.features(role).values.shape[1:] for record in records]
     return (settings.segments or max(shape[0] for shape in shapes), *shapes[0][1:])
+
+
+def skeleton_of_patches(records: Records, role: str, settings: PatchInput) -> str:
+    """Return the layout whose joints the squares are around.
+
+    Raises:
+        ArtifactError: a clip's features are none of squares around joints, or around another skeleton's.
+    """
+    chosen = settings.skeleton or records[0].features(role).skeleton
+    for record in records:
+        _check_squares(record.features(role), chosen)
+    return chosen
+
+
+def _check_squares(clip: FeatureClip, skeleton: str | None) -> None:
+    if not clip.skeleton:
+        sizes = " × ".join(map(str, clip.values.shape[2:]))
+        raise ArtifactError(
+            f"{clip.clip}: expected features of squares around joints (dimensions × joints), found {sizes} without joints that are known.",
+            hint="aqa extract-pose VIDEOS, then aqa extract-features VIDEOS --patches",
+        )
+    if skeleton and clip.skeleton != skeleton:
+        raise ArtifactError(
+            f"{clip.clip}: expected squares around the joints of {skeleton}, found those of {clip.skeleton}.",
+            hint="aqa extract-features VIDEOS --patches --poses SET, with the poses of one estimator for all",
+        )
 
 
 def to_clips(records: Records, inputs: Inputs, target: torch.Tensor | None = None, group: torch.Tensor | None = None) -> Clips:
@@ -106,12 +142,18 @@ def to_clips(records: Records, inputs: Inputs, target: torch.Tensor | None = Non
         for role, settings in inputs.features.items()
     }
     groups = torch.zeros(count, dtype=torch.long) if group is None else group
-    images = None if inputs.images is None else _images([record.images for record in records], inputs.images)
+    images = None if inputs.images is None else _images(records, inputs.images, inputs.boxes)
     return Clips(tuple(record.clip for record in records), poses, mask, target, groups, features, before, images=images)
 
 
 def segments(clip: FeatureClip, settings: FeatureInput) -> tuple[Array, Array]:
-    """Return a clip's features (V, S, D, …) with the number of segments that the settings say, and the mask (S,) of real ones."""
+    """Return a clip's features (V, S, D, …) with the number of segments that the settings say, and the mask (S,) of real ones.
+
+    Raises:
+        ArtifactError: the clip lacks a view, or has no squares around the joints that are wanted.
+    """
+    if isinstance(settings, PatchInput):
+        _check_squares(clip, settings.skeleton)
     values = np.stack([_view(clip, name) for name in settings.views])
     have, want = values.shape[1], settings.segments or values.shape[1]
     if have >= want:
@@ -125,14 +167,18 @@ def _view(clip: FeatureClip, name: str) -> Array:
     return clip.values[0] if name == "original" else clip.view(name)
 
 
-def _images(clips: list[ImageClip], settings: ImageInput) -> Images:
-    """Return the pictures of all clips, one clip behind the other."""
-    parts = []
-    for clip in clips:
+def _images(records: Records, settings: ImageInput, wanted: BoxInput | None) -> Images:
+    """Return the pictures of all clips, one clip behind the other, and the boxes in them."""
+    parts, boxes = [], []
+    for record in records:
+        clip = record.images
         numbers = np.arange(len(clip.timestamps)) if settings.fps is None else at_rate(clip.timestamps, settings.fps)
-        parts.append(np.stack([clip.view(name)[numbers] for name in settings.views or clips[0].views], axis=1))
+        parts.append(np.stack([clip.view(name)[numbers] for name in settings.views or records[0].images.views], axis=1))
+        if wanted is not None:
+            boxes.append(in_pictures(record, numbers, wanted))
     count = torch.tensor([len(part) for part in parts])
-    return Images(torch.from_numpy(np.concatenate(parts)), count.cumsum(0) - count, count)
+    found = torch.from_numpy(np.concatenate(boxes)) if boxes else None
+    return Images(torch.from_numpy(np.concatenate(parts)), count.cumsum(0) - count, count, found)
 
 
 def _joints(records: Records, settings: PoseInput) -> tuple[torch.Tensor, torch.Tensor]:

@@ -26,7 +26,7 @@ from stages.arrays import Array
 from stages.configuration import Config
 from stages.engine.annotations import Kind
 from stages.engine.batch import Batch, Clips
-from stages.engine.inputs import FeatureInput, Inputs
+from stages.engine.inputs import FeatureInput, Inputs, PatchInput
 from stages.engine.records import IMAGES, POSES, Records
 from stages.engine.streams import Shuffled, Stream
 from stages.engine.training import TrainingConfig
@@ -90,10 +90,12 @@ def wanted(cls: type[Method], settings: Any) -> dict[str, str | None]:
 
 def feature_inputs(cls: type[Method], settings: Any, context: Context) -> dict[str, FeatureInput]:
     """Return role → how features become tensors, with the number of segments that the training clips have."""
+    chosen = {role: _feature_input(settings, role) for role in cls.consumes(settings) if role not in (POSES, IMAGES)}
     return {
-        role: _feature_input(settings, role).model_copy(update={"segments": context.features[role][0]})
-        for role in cls.consumes(settings)
-        if role not in (POSES, IMAGES)
+        role: each.model_copy(
+            update={"segments": context.features[role][0]} | ({"skeleton": context.skeleton} if isinstance(each, PatchInput) else {})
+        )
+        for role, each in chosen.items()
     }
 
 
@@ -187,7 +189,7 @@ class Assessor(TorchMethod):
         return None
 
     def annotate(self, batch: Batch) -> Mapping[str, Tensor]:
-        """Return what the method says of columns that it learned (:meth:`annotations`): classes (N,) or sentences (N, W)."""
+        """Return what the method says of columns that it learned (:meth:`annotations`): classes (N,), numbers (N,), sentences (N, W)."""
         return {}
 
     @abstractmethod
@@ -209,6 +211,10 @@ class Estimator(Method):
     def predict(self, records: Records) -> dict[str, Array]:
         """Return ``value`` (N,) or ``scores`` (N, classes)."""
 
+    def represent(self, records: Records) -> Array | None:
+        """Return what the method regresses on, (N, D); None where there is no such thing."""
+        return None
+
     @abstractmethod
     def arrays(self) -> dict[str, Array]:
         """Return everything that :meth:`restore` needs."""
@@ -223,7 +229,7 @@ class Context:
     """What a method is built for: decided by the data, not by the user.
 
     Attributes:
-        skeleton: the layout of the poses; empty without poses.
+        skeleton: the layout of the poses, or of the joints that features are of squares around; empty without either.
         channels: C of the poses.
         people: M.
         classes: of levels and actions; 0 for scores.

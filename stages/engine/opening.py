@@ -16,6 +16,8 @@ from stages.workspace import Workspace, folded, only_one
 
 FEATURES = "features"
 """The role of features in methods that take one kind of them."""
+PATCHES = "-patches"
+"""The name of features of squares around joints ends so."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def open_clips(dataset: str | None, wanted: Mapping[str, str | None], options: R
         places: paths that stand in for the workspace's.
 
     Raises:
-        UsageError: nothing fits, or several sets do.
+        UsageError: nothing fits, or several sets do; or two kinds of features, one of them not named, come to the same set.
         ArtifactError: a set is empty or damaged.
     """
     places = places or Places()
@@ -54,10 +56,25 @@ def open_clips(dataset: str | None, wanted: Mapping[str, str | None], options: R
     for role, backbone in wanted.items():
         given = {POSES: places.poses, FEATURES: places.features, IMAGES: places.images}.get(role)
         path = given or _found(role, name, backbone, options.workspace)
+        _check_another(role, path, wanted, collections)
         collections[role] = Collection(path, role if role in (POSES, IMAGES) else FEATURES)
         name = name or (path.stem if role in (POSES, IMAGES) or given else path.parent.name)
     assert name is not None
     return ClipSet(name, collections, manifests.read(places.manifest) if places.manifest else None)
+
+
+def _check_another(role: str, path: Path, wanted: Mapping[str, str | None], before: Mapping[str, Collection]) -> None:
+    """Refuse the same features for two roles, unless both were named."""
+    same = next((other for other, collection in before.items() if collection.path == path), None)
+    if same is not None and None in (wanted[role], wanted[same]):
+        raise UsageError(
+            f"The method takes two kinds of features, {same} and {role}, and {path.name} was found for both.",
+            hint=" ".join(f"{_flag(each)}{'=' if each != FEATURES else ' '}NAME" for each in (same, role)),
+        )
+
+
+def _flag(role: str) -> str:
+    return "--backbone" if role == FEATURES else f"--set settings.{role}.backbone"
 
 
 def _spelled(typed: str, workspace: Workspace) -> str:
@@ -91,7 +108,7 @@ def _found(role: str, name: str | None, backbone: str | None, workspace: Workspa
     """Return where the workspace has the artifacts of a role."""
     if role == IMAGES:
         return _images(name, workspace)
-    return _poses(name, workspace) if role == POSES else _features(name, backbone, workspace)
+    return _poses(name, workspace) if role == POSES else _features(role, name, backbone, workspace)
 
 
 def _images(name: str | None, workspace: Workspace) -> Path:
@@ -116,10 +133,13 @@ def _poses(name: str | None, workspace: Workspace) -> Path:
     return path
 
 
-def _features(dataset: str | None, backbone: str | None, workspace: Workspace) -> Path:
+def _features(role: str, dataset: str | None, backbone: str | None, workspace: Workspace) -> Path:
     there = workspace.feature_sets()
     fitting = [name for name in there if dataset in (None, name.partition("/")[0]) and backbone in (None, name.partition("/")[2])]
     if there and not fitting:
         wanted = (f" of '{dataset}'" if dataset else "") + (f" by '{backbone}'" if backbone else "")
-        raise UsageError(f"There are no features{wanted} in {workspace.root} (there: {', '.join(there)}).", hint=MAKERS[FEATURES])
-    return workspace.feature_set(only_one("feature set", fitting, "--dataset and --backbone", MAKERS[FEATURES]))
+        hint = MAKERS[FEATURES]
+        if backbone is not None and backbone.endswith(PATCHES):
+            hint = f"aqa extract-features VIDEOS --backbone {backbone.removesuffix(PATCHES)} --patches"
+        raise UsageError(f"There are no features{wanted} in {workspace.root} (there: {', '.join(there)}).", hint=hint)
+    return workspace.feature_set(only_one("feature set", fitting, f"--dataset and {_flag(role)}", MAKERS[FEATURES]))

@@ -21,12 +21,15 @@ from stages.datasets import manifest as manifests
 from stages.datasets.manifest import Manifest, Row
 from stages.errors import ArtifactError, UsageError
 from stages.skeletons import poses as pose_io
+from stages.skeletons.layouts import name_of_joints
 from stages.skeletons.poses import PoseSequence
 
 POSES = "poses"
 """The role of poses."""
 IMAGES = "images"
 """The role of pictures; every role but these two is one of features."""
+_SAME_SECONDS, _SAME_SHARE = 0.2, 0.02
+"""By how much the lengths of a clip's videos may differ: by so many seconds, and by this share of the longest."""
 MAKERS = {
     "poses": "aqa extract-pose VIDEOS, or aqa import-poses --dataset NAME --data-root DIR",
     "features": "aqa extract-features VIDEOS, aqa extract-kinematics (of poses), or aqa import-features FILES",
@@ -43,11 +46,15 @@ class FeatureClip:
         clip: the clip's id.
         values: (V, S, D, …) float32.
         views: the names of the views; the first is the clip itself.
+        skeleton: of features (V, S, D, joints) of squares around joints, the layout of those; else empty.
+        seconds: how long the video was that they were made of; None where that is not recorded.
     """
 
     clip: str
     values: Array
     views: tuple[str, ...]
+    skeleton: str = ""
+    seconds: float | None = None
 
     def view(self, name: str) -> Array:
         """Return the features (S, D, …) of one view.
@@ -72,12 +79,14 @@ class ImageClip:
         values: (V, T, C, H, W) uint8.
         views: the names of the views; the first is that of the clip's own camera.
         timestamps: (T,) seconds.
+        area: of frames of a video, the part of its frame that they show: left, top, right, bottom in pixels; None of other pictures.
     """
 
     clip: str
     values: Array
     views: tuple[str, ...]
     timestamps: Array
+    area: tuple[float, ...] | None = None
 
     def view(self, name: str) -> Array:
         """Return the pictures (T, C, H, W) of one view.
@@ -162,12 +171,15 @@ class ClipSet:
         """Return the records of ``clips``, reading each artifact once.
 
         Raises:
-            ArtifactError: a clip is absent or damaged, or its features have other dimensions than those of the clips before.
+            ArtifactError: a clip is absent or damaged, its features have other dimensions than those of the clips before, or two kinds of
+                features were made of videos of different length.
         """
         rows = self.manifest.by_clip()
         for clip in clips:
             if clip not in self._cache:
-                self._cache[clip] = Record(rows[clip], {role: self._read(role, clip) for role in self.collections})
+                record = Record(rows[clip], {role: self._read(role, clip) for role in self.collections})
+                _check_same_video(record)
+                self._cache[clip] = record
         return [self._cache[clip] for clip in clips]
 
     def fingerprint(self, clips: Sequence[str]) -> str:
@@ -218,12 +230,32 @@ class ClipSet:
 def _features(artifact: Artifact, clip: str) -> FeatureClip:
     values = artifact.arrays["features"].astype(np.float32)
     named = tuple(str(view["name"]) for view in artifact.documents["sampling"].get("views", ()))
-    return FeatureClip(clip, values, named or tuple(f"view-{number}" for number in range(len(values))))
+    joints = artifact.documents["clip"].get("joints", ())
+    skeleton = name_of_joints(joints) if values.ndim == 4 and values.shape[3] == len(joints) else ""
+    return FeatureClip(clip, values, named or tuple(f"view-{number}" for number in range(len(values))), skeleton, _seconds(artifact))
+
+
+def _seconds(artifact: Artifact) -> float | None:
+    frames, fps = (artifact.documents["clip"].get(key) for key in ("frames", "fps"))
+    return frames / fps if isinstance(frames, int) and isinstance(fps, int | float) and fps > 0 else None
+
+
+def _check_same_video(record: Record) -> None:
+    """Check that all kinds of a clip's features show the same moments, as far as the lengths of their videos tell."""
+    seen = {role: each.seconds for role, each in record.artifacts.items() if isinstance(each, FeatureClip) and each.seconds is not None}
+    if len(seen) > 1 and max(seen.values()) - min(seen.values()) > _SAME_SECONDS + _SAME_SHARE * max(seen.values()):
+        told = " and ".join(f"{role} of {seconds:.1f} s" for role, seconds in seen.items())
+        raise ArtifactError(
+            f"The features of {record.clip} were made of videos of different length: {told}.",
+            hint="extract all kinds from the same videos: aqa extract-features",
+        )
 
 
 def _images(artifact: Artifact, clip: str) -> ImageClip:
-    views = tuple(str(view["name"]) for view in artifact.documents["clip"]["views"])
-    return ImageClip(clip, artifact.arrays["images"], views, artifact.arrays["timestamps"])
+    said = artifact.documents["clip"]
+    views, box = tuple(str(view["name"]) for view in said["views"]), said["views"][0].get("box")
+    area = tuple(map(float, box)) if said.get("kind") == "frames" and box else None
+    return ImageClip(clip, artifact.arrays["images"], views, artifact.arrays["timestamps"], area)
 
 
 def _beside(name: str, collections: Mapping[str, Collection]) -> Manifest:

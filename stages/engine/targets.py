@@ -135,10 +135,18 @@ class Target:
         """Say whether the units of a row's score are known: all classes have the same, or training saw its class."""
         return not self.config.scaling.startswith("class-") or group_name(row, self.config) in self.groups
 
+    def knows(self, row: Row) -> bool:
+        """Say whether a row has a target that :meth:`encode` takes: a score, or one of the classes."""
+        return has_target(row, self.config) and (not self.classes or row.text(self.config.resolved_column) in self.classes)
+
     def _units(self, rows: Sequence[Row]) -> tuple[Array, Array]:
         """Return the shift and the scale of each row; the mean over the classes of training for a class that is none of them."""
         groups, known = self.group_index(rows), np.array([self.has_scale(row) for row in rows], dtype=bool)
         return np.where(known, self.shift[groups], self.shift.mean()), np.where(known, self.scale[groups], self.scale.mean())
+
+    def unit(self, row: Row) -> float:
+        """Return how much of a row's score one unit of what methods see is."""
+        return float(self._units([row])[1][0]) * factor(row, self.config)
 
     def encode(self, rows: Sequence[Row]) -> Array:
         """Return the targets as methods see them: float (N,) or class index (N,)."""

@@ -14,11 +14,11 @@ import torch
 from stages.arrays import Array
 from stages.artifacts import store
 from stages.artifacts.provenance import of_inputs
-from stages.configuration import Layer, differing_keys, resolve
+from stages.configuration import differing_keys
 from stages.datasets.manifest import Row
 from stages.datasets.splits import group_of
 from stages.engine import device as devices
-from stages.engine.method import wanted
+from stages.engine.method import Assessor
 from stages.engine.opening import Places, open_clips
 from stages.engine.options import RunOptions
 from stages.engine.records import ClipSet, Record
@@ -27,9 +27,8 @@ from stages.errors import ArtifactError, UsageError, some, unknown_name
 from stages.evaluate.evaluation import Curves, Representation
 from stages.evaluate.followed import Followed, followed
 from stages.evaluate.networks import networks
-from stages.evaluate.table import ONE_GROUP, Table, in_order
-from stages.finetune.methods.registry import method_class
-from stages.finetune.model import Model
+from stages.evaluate.table import NUMBER, ONE_GROUP, Table, in_order
+from stages.finetune.model import Model, roles_of
 from stages.finetune.starting import INDEX
 from stages.workspace import folded, only_one
 
@@ -151,10 +150,7 @@ def _read_index(path: Path) -> dict[str, Any]:
 
 def _clips_of(model: Path, dataset: str, options: RunOptions, places: Places | None) -> ClipSet:
     """Open the artifacts that the models of an experiment take."""
-    said = store.read_document(model, "method")
-    cls = method_class(said["name"])
-    settings = resolve(cls.SETTINGS, [Layer("model", dict(said["settings"]))]).config
-    return open_clips(dataset, wanted(cls, settings), options, places)
+    return open_clips(dataset, roles_of(store.read_document(model, "method")), options, places)
 
 
 def _tested(model: Model, data: ClipSet, name: str) -> list[Record]:
@@ -199,6 +195,10 @@ def _add(rows: dict[str, dict[str, Any]], model: Model, records: list[Record], e
             rows[record.clip]["extra"].setdefault(name, {})[seed] = float(values[number])
     for column, (kind, texts) in model.annotate(records, device).items():
         for record, text in zip(records, texts, strict=True):
+            if kind == "number":
+                rows[record.clip]["extra"].setdefault(NUMBER + column, {})[seed] = float(text)
+                rows[record.clip]["numbers"][column] = record.row.number(column)
+                continue
             rows[record.clip]["said"].setdefault(column, {})[seed] = text
             if kind == "class":
                 rows[record.clip]["known"][column] = record.row.text(column)
@@ -213,7 +213,7 @@ def _represented(model: Model, name: str, data: ClipSet, device: torch.device) -
         records = data.load(shown)
         if not records:
             continue
-        if (values := model.represent(records, device)) is None:
+        if not isinstance(model.method, Assessor) or (values := model.represent(records, device)) is None:
             break
         truth = tuple(_truth(record.row, model.target) for record in records)
         found.append(Representation(name, of, tuple(shown), values, truth, len(clips) - len(shown)))
@@ -244,10 +244,12 @@ def _describe(record: Record, target: Target, fold: str) -> dict[str, Any]:
         "mean": float(target.means[number]) if known else np.nan,
         "deviation": float(target.deviations[number]) if known else np.nan,
         "scaled": bool(target.classes) or target.has_scale(row),
+        "unit": 1.0 if target.classes else target.unit(row),
         "predicted": {},
         "extra": {},
         "said": {},
         "known": {},
+        "numbers": {},
     }
 
 
@@ -276,9 +278,11 @@ def _table(rows: Mapping[str, Mapping[str, Any]], seeds: tuple[str, ...], target
         classes=classes,
         means=means if normalised else None,
         deviations=column("deviation") if normalised else None,
+        units=None if classes else column("unit"),
         extra=_extras(rows, seeds),
         said={name: np.array([[row["said"][name][seed] for row in rows.values()] for seed in seeds]) for name in _columns(rows, "said")},
         known={name: np.array([row["known"][name] for row in rows.values()]) for name in _columns(rows, "known")},
+        numbers={name: np.array([row["numbers"][name] for row in rows.values()]) for name in _columns(rows, "numbers")},
     )
 
 

@@ -11,12 +11,13 @@ import numpy as np
 from stages.arrays import Array
 from stages.evaluate import annotations as annotated
 from stages.evaluate import metrics, streams
-from stages.evaluate.annotations import Named
+from stages.evaluate.annotations import Measured, Named
 from stages.evaluate.config import EvaluateConfig
+from stages.evaluate.coverage import Coverage, coverages
 from stages.evaluate.names import BASELINES, ENSEMBLE, TITLES
 from stages.evaluate.statistics import Estimate, Figure, estimates
 from stages.evaluate.streams import Streams
-from stages.evaluate.table import Table
+from stages.evaluate.table import NUMBER, Table
 
 SMALLEST_PART = 3
 """A class or fold with fewer clips says nothing about order (two clips give ρ = ±1) and is left out of means over parts."""
@@ -37,6 +38,8 @@ class Figures:
         notes: what must be said beside the figures: parts left out of a mean, figures that are not defined.
         streams: of a model that picks one of several streams; None for others.
         named: of a model that names classes beside the target: column of the manifest → how often it is right.
+        measured: of a model that predicts further numbers: column of the manifest → how well.
+        coverage: how often intervals around the predictions hold the truth.
     """
 
     overall: Mapping[str, Estimate]
@@ -49,6 +52,8 @@ class Figures:
     notes: tuple[str, ...] = ()
     streams: Streams | None = None
     named: Mapping[str, Named] = field(default_factory=dict)
+    measured: Mapping[str, Measured] = field(default_factory=dict)
+    coverage: tuple[Coverage, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``metrics.json``."""
@@ -60,6 +65,8 @@ class Figures:
             "notes": list(self.notes),
             **({"streams": self.streams.to_json()} if self.streams else {}),
             **({"named": {column: each.to_json() for column, each in self.named.items()}} if self.named else {}),
+            **({"coverage": [each.to_json() for each in self.coverage]} if self.coverage else {}),
+            **({"measured": {column: each.to_json() for column, each in self.measured.items()}} if self.measured else {}),
         }
 
 
@@ -93,8 +100,8 @@ def compute(table: Table, config: EvaluateConfig) -> Figures:
     undefined = [name for name, estimate in overall.items() if not np.isfinite(estimate.value)]
     if undefined:
         notes.append(f"not defined, because truth or predictions are constant or the clips too few: {', '.join(undefined)}")
-    named = _named(table, config)
-    notes += [each.sentence(column) for column, each in named.items()]
+    named, measured = _named(table, config), _measured(table, config)
+    notes += [each.sentence(column) for column, each in (named | measured).items()]
     return Figures(
         overall=overall,
         per_class=per_class,
@@ -106,6 +113,8 @@ def compute(table: Table, config: EvaluateConfig) -> Figures:
         notes=tuple(notes),
         streams=_streams(table, config),
         named=named,
+        measured=measured,
+        coverage=coverages(table),
     )
 
 
@@ -129,6 +138,16 @@ def _named(table: Table, config: EvaluateConfig) -> dict[str, Named]:
     for column, members in annotated.columns_of(table).items():
         accuracy = _estimates(table, share, config, predicted=annotated.right(table, column), members=members)["share"]
         found[column] = Named(accuracy, len(members), annotated.commonest(table, column, members))
+    return found
+
+
+def _measured(table: Table, config: EvaluateConfig) -> dict[str, Measured]:
+    found = {}
+    for column, members in annotated.numbers_of(table).items():
+        each = replace(table, truth=table.numbers[column], predicted=table.extra[NUMBER + column], classes=())
+        figures = _of_members(each, 0.0, 1.0, members)
+        estimated = _estimates(each, {name: figures[name] for name in ("spearman", "mae")}, config, members=members)
+        found[column] = Measured(estimated["spearman"], estimated["mae"], len(members))
     return found
 
 

@@ -64,6 +64,7 @@ def predictions(path: Path) -> Predictions:
         extra={name.removeprefix(_EXTRA): values.T for name, values in artifact.arrays.items() if name.startswith(_EXTRA)},
         said={name: np.array(texts).T for name, texts in samples.get("said", {}).items()},
         known={name: np.array(texts) for name, texts in samples.get("known", {}).items()},
+        numbers={name: np.array(values, dtype=np.float64) for name, values in samples.get("numbers", {}).items()},
     )
     return Predictions(table, facts, artifact.documents["provenance"], artifact.header.fingerprint, samples.get("followed", {}))
 

@@ -11,6 +11,8 @@ from stages.arrays import Array
 
 ONE_GROUP = "all"
 """The class, or fold, of every clip where there is a single one."""
+NUMBER = "number."
+"""Before the names of the columns whose numbers lie among a table's extras."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,11 @@ class Table:
         classes: names of the levels or actions; empty for scores.
         means, deviations: (N,) mean and deviation of the scores of each clip's class, for class-normalised figures.
         normalised_by: whose means and deviations those are.
+        units: (N,) what one unit of what the models predict is of each clip's score; None for classes, and where nobody knows.
         extra: what else the models say of each clip, by name, each (seeds, N).
         said: what they say in words of columns of the manifest that they learned, (seeds, N) texts each.
         known: what the manifest says in those of the columns that hold classes, (N,) texts each; "" where it says nothing.
+        numbers: what it says in those that hold numbers, (N,) each, NaN where it says nothing; what the models say is in ``extra``.
     """
 
     clips: Array
@@ -46,9 +50,11 @@ class Table:
     means: Array | None = None
     deviations: Array | None = None
     normalised_by: str = "the training clips"
+    units: Array | None = None
     extra: Mapping[str, Array] = field(default_factory=dict)
     said: Mapping[str, Array] = field(default_factory=dict)
     known: Mapping[str, Array] = field(default_factory=dict)
+    numbers: Mapping[str, Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -65,9 +71,11 @@ class Table:
             folds=self.folds[order],
             means=None if self.means is None else self.means[order],
             deviations=None if self.deviations is None else self.deviations[order],
+            units=None if self.units is None else self.units[order],
             extra={name: values[:, order] for name, values in self.extra.items()},
             said={name: values[:, order] for name, values in self.said.items()},
             known={name: values[order] for name, values in self.known.items()},
+            numbers={name: values[order] for name, values in self.numbers.items()},
         )
 
     def of(self, clips: Sequence[str] | Array) -> Table:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
+
+from stages.arrays import Array
 from stages.artifacts import store
 from stages.artifacts.fingerprint import fingerprint
 from stages.artifacts.store import Artifact, Header
@@ -33,10 +36,15 @@ def predictions(evaluation: Evaluation) -> None:
         **({"followed": dict(evaluation.followed)} if evaluation.followed else {}),
         **({"said": {name: values.T.tolist() for name, values in table.said.items()}} if table.said else {}),
         **({"known": {name: values.tolist() for name, values in table.known.items()}} if table.known else {}),
+        **({"numbers": {name: _or_null(values) for name, values in table.numbers.items()}} if table.numbers else {}),
     }
     documents = {"samples": samples, "config": document, "provenance": dict(evaluation.provenance)}
     arrays = {"predicted": table.predicted.T, "truth": table.truth} | {f"extra/{name}": values.T for name, values in table.extra.items()}
     store.write(evaluation.folder / PREDICTIONS, Artifact(header, arrays, documents))
+
+
+def _or_null(values: Array) -> list[float | None]:
+    return [float(value) if np.isfinite(value) else None for value in values]
 
 
 def figures(evaluation: Evaluation) -> None:

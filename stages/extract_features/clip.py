@@ -16,9 +16,11 @@ import numpy as np
 from stages.arrays import Array
 from stages.errors import UsageError
 from stages.extract_features import frames as prepare
-from stages.extract_features import joints
+from stages.extract_features import joints, performer
 from stages.extract_features.backbones.contract import Look
 from stages.extract_features.config import ExtractFeaturesConfig, HeatmapConfig
+from stages.extract_features.joints import Squares
+from stages.extract_features.performer import Boxes
 from stages.skeletons.poses import PoseSequence
 from stages.video import decode, flow, reader
 from stages.video.flow import Cache
@@ -27,6 +29,8 @@ from stages.video.sampling import BLANK, ORIGINAL, Sampling, View, segments
 
 Note = Callable[[str], None]
 Frames = Generator[tuple[int, Array], None, None]
+Track = Squares | Boxes
+"""Where something is cut out of every frame."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ def extract(source: Source, tools: Tools, poses: PoseSequence | None = None, flo
     Args:
         source: the clip.
         tools: the network, and what it is to be fed.
-        poses: of the clip, for patches.
+        poses: of the clip, for patches, or for cutting to the performer.
         flow_folder: where the clip's flow is kept, and the clip's digest; None where flow is computed while reading and forgotten.
 
     Raises:
@@ -85,15 +89,15 @@ def extract(source: Source, tools: Tools, poses: PoseSequence | None = None, flo
     times = np.array([time for time, _ in decode.pictures(source, tools.note)])
     rows = [segments(times, tools.config.sampling, view) for view in tools.views]
     wanted = np.concatenate([_moving(indices, view, tools.look) for indices, view in zip(rows, tools.views, strict=True)])
-    track = None if poses is None else joints.centres(poses, times)
+    track = None if poses is None else _track(poses, times, tools.config)
     cache = Cache(flow_folder[0], flow_folder[1], tools.look.resize, times) if flow_folder else None
     flows = tools.look.modality == "flow"
     with closing(_flows(source, tools, wanted, times, track, cache) if flows else _images(source, tools, wanted, track)) as stream:
-        features = _run(prepare.assemble(stream, wanted), tools, len(rows[0]), patches=track is not None)
-    if track is not None:
-        features[..., np.isnan(track).any(axis=(0, 2))] = np.nan
+        features = _run(prepare.assemble(stream, wanted), tools, len(rows[0]), patches=tools.config.patches)
+    if isinstance(track, Squares):
+        features[..., np.isnan(track.centres).any(axis=(0, 2))] = np.nan
     facts: dict[str, Any] = {"frames": len(times), "fps": round(info.fps, 6), "width": info.width, "height": info.height}
-    if poses is not None:
+    if poses is not None and tools.config.patches:
         facts["joints"] = list(poses.layout.joints)
     return Features(features.astype(tools.config.stored), facts, prepare.sampling_document(tools.views, rows, times))
 
@@ -112,13 +116,17 @@ def _moving(indices: Array, view: View, look: Look) -> Array:
     return np.full_like(indices, BLANK) if view.still and look.modality == "flow" else indices
 
 
-def _images(source: Source, tools: Tools, wanted: Array, track: Array | None) -> Frames:
+def _track(poses: PoseSequence, times: Array, config: ExtractFeaturesConfig) -> Track:
+    return performer.boxes(poses, times, config.performer_margin) if config.performer else joints.squares(poses, times, config)
+
+
+def _images(source: Source, tools: Tools, wanted: Array, track: Track | None) -> Frames:
     with closing(reader.read(source, prepare.used(wanted) or [0])) as frames:
         for frame in frames:
             yield frame.index, prepare.rgb(_cut(frame.image, frame.index, tools, track))
 
 
-def _flows(source: Source, tools: Tools, wanted: Array, times: Array, track: Array | None, cache: Cache | None) -> Frames:
+def _flows(source: Source, tools: Tools, wanted: Array, times: Array, track: Track | None, cache: Cache | None) -> Frames:
     total = len(times)
     indices = prepare.used(wanted) or [0]
 
@@ -131,15 +139,17 @@ def _flows(source: Source, tools: Tools, wanted: Array, times: Array, track: Arr
     info = decode.describe(source)
     for index, field in cache.stream(indices, compute) if cache else compute(indices):
         # joints are in pixels of the video, the flow in those of its resized frames
-        place = None if track is None else track * (field.shape[1] / info.width, field.shape[0] / info.height)
+        place = None if track is None else track.resized(field.shape[1] / info.width, field.shape[0] / info.height)
         yield index, _cut(field, index, tools, place, resize=False)
 
 
-def _cut(image: Array, index: int, tools: Tools, track: Array | None, *, resize: bool = True) -> Array:
-    """Return the middle of a frame (H, W, C), or the squares around its joints (V, H, W, C)."""
+def _cut(image: Array, index: int, tools: Tools, track: Track | None, *, resize: bool = True) -> Array:
+    """Return the middle of a frame (H, W, C), its performer, or the squares around its joints (V, H, W, C)."""
+    if isinstance(track, Boxes):
+        return track.cut(image, index, tools.look.crop)
     if track is not None:
-        side = tools.config.patch_size * min(image.shape[:2])
-        return prepare.squares(image, track[index], side, tools.look.crop)
+        side = track.side or tools.config.patch_size * min(image.shape[:2])
+        return prepare.squares(image, track.centres[index], side, tools.look.crop)
     return prepare.centre(prepare.resized(image, tools.look.resize) if resize else image, tools.look.crop)
 
 

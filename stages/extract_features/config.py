@@ -47,7 +47,13 @@ class ExtractFeaturesConfig(Config):
     patches: bool = False
     """Features of a square around each joint, instead of the middle of the frame; needs a pose set."""
     patch_size: float = Field(0.25, gt=0, le=2)
-    """Side of that square, as a part of the frame's shorter side."""
+    """Side of that square, in units of ``patch_unit``."""
+    patch_unit: Literal["frame", "trunk"] = "frame"
+    """``frame``: the frame's shorter side; ``trunk``: the distance between hips and shoulders, the median over the clip."""
+    performer: bool = False
+    """Frames are cut to the first person, instead of to their middle: to the box that the poses have, or one around the joints."""
+    performer_margin: float = Field(0.2, ge=0, le=4)
+    """By this part of its width and height a box around the joints is enlarged at each side."""
     heatmaps: HeatmapConfig = HeatmapConfig()
     store: Literal["float16", "float32"] | None = None
     """None: float32 for vectors, float16 for maps."""
@@ -56,9 +62,16 @@ class ExtractFeaturesConfig(Config):
     def _possible(self) -> ExtractFeaturesConfig:
         if self.patches and self.pool == "none":
             raise ValueError("patches are pooled: leave out pool none")
-        if self.backbone == HEATMAPS and (self.patches or self.pool == "none" or self.views != ("original",)):
-            raise ValueError("heatmaps know neither patches nor pool nor views")
+        if self.patches and self.performer:
+            raise ValueError("a square around each joint and the performer's box exclude each other: patches or performer")
+        if self.backbone == HEATMAPS and (self.patches or self.performer or self.pool == "none" or self.views != ("original",)):
+            raise ValueError("heatmaps know neither patches nor performer nor pool nor views")
         return self
+
+    @property
+    def needs_poses(self) -> bool:
+        """Whether video alone is not enough."""
+        return self.patches or self.performer
 
     @property
     def stored(self) -> str:
@@ -70,6 +83,8 @@ class ExtractFeaturesConfig(Config):
         left_out = {"checkpoint", "backbone", "rule", "store"}
         left_out |= {"precision", "patches", "patch_size", "pool", "views"} if self.backbone == HEATMAPS else {"heatmaps"}
         left_out |= set() if self.patches else {"patches", "patch_size"}
+        left_out |= set() if self.performer else {"performer", "performer_margin"}
+        left_out |= set() if self.patches and self.patch_unit != "frame" else {"patch_unit"}
         return {**self.model_dump(mode="json", exclude=left_out), "store": self.stored}
 
 

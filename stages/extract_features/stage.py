@@ -64,7 +64,7 @@ def run(
         request: paths or a data set, the user's labels, which of the clips, and the name of the set; for heat maps no paths, and a data
             set stands for the pose set of its name.
         name: of these features in their set; by default the backbone's.
-        poses: a pose set of the workspace, or a folder or merged file of poses; for patches and heat maps.
+        poses: a pose set of the workspace, or a folder or merged file of poses; for patches, the performer's box and heat maps.
         execution: how the network is run.
 
     Raises:
@@ -77,9 +77,11 @@ def run(
         return _draw_all(config, options, output, request, name, poses)
     chosen = request.name(STAGE)
     views = sampling.views(config.views)
-    known = _poses(poses, request.dataset, options) if config.patches else None
-    if poses is not None and not config.patches:
-        raise UsageError("--poses is for patches and heat maps.", hint="add --patches, or --backbone heatmaps")
+    known = _poses(poses, request.dataset, options) if config.needs_poses else None
+    if poses is not None and known is None:
+        raise UsageError(
+            "--poses is for patches, the performer's box and heat maps.", hint="add --patches or --performer, or --backbone heatmaps"
+        )
     folder = output or options.workspace.features / chosen / (plain_name(name, "--name") if name is not None else default_name(config))
     footage = videos.gather(request, options, [options.workspace.root, folder])
     checkpoint = Path(config.checkpoint) if config.checkpoint else None
@@ -109,7 +111,8 @@ def run(
 def default_name(config: ExtractFeaturesConfig) -> str:
     """Return the name of the features in their set: the backbone's, and what is unusual about them."""
     stem = Path(config.backbone).stem if config.backbone.endswith(".py") else config.backbone
-    return f"{stem}{'-patches' if config.patches else ''}{'-maps' if config.pool == 'none' else ''}"
+    cut = "-patches" if config.patches else "-performer" if config.performer else ""
+    return f"{stem}{cut}{'-maps' if config.pool == 'none' else ''}"
 
 
 def _draw_all(

@@ -68,6 +68,7 @@ def run(
     footage = videos.gather(request, options, [options.workspace.root, folder])
     given = box_files.read(Path(config.boxes)) if config.boxes and _is_file(config.boxes) else None
     document = _document(config, options, execution)
+    named = {"estimator": _name(config.estimator), **({"boxes": _name(config.boxes)} if config.boxes else {})}
 
     def item(clip: str, inputs: Mapping[str, str]) -> plan.Item:
         return plan.Item(clip, folder / f"{clip}.h5", STAGE, VERSION, document, inputs)
@@ -82,7 +83,7 @@ def run(
         assert networks is not None
         boxes = None if given is None else given[item.id]
         clip = extract(source, networks, config, boxes, options.progress, item.id)
-        _write(item, clip, footage, document)
+        _write(item, clip, footage, provenance(STAGE, VERSION, document, **footage.origin, named=named))
 
     summary = videos.carry_out(items, work, videos.beside(footage, folder), folder, options)
     _note_unused_boxes(given, footage, options)
@@ -156,9 +157,14 @@ def _identity_of_boxes(given: Mapping[str, Sequence[Box]], clip: str) -> str:
     return of_value(box_files.document(given.get(clip, ())))
 
 
-def _write(item: plan.Item, clip: poses.PoseSequence, footage: Footage, document: Mapping[str, Any]) -> None:
+def _name(network: str) -> str:
+    """Return what lineage calls a network whose content the configuration knows by its digest: no path of this machine."""
+    return Path(network).name
+
+
+def _write(item: plan.Item, clip: poses.PoseSequence, footage: Footage, made: Mapping[str, Any]) -> None:
     header = store.Header("poses", STAGE, VERSION, item.fingerprint)
-    artifact = poses.to_artifact(clip, header, document, provenance(STAGE, VERSION, document, **footage.origin))
+    artifact = poses.to_artifact(clip, header, item.config, made)
     artifact.documents["clip"] = {**footage.facts(item.id), **clip.clip}
     store.write(item.output, artifact)
 

@@ -17,7 +17,7 @@ from stages.encoders.spec import EncoderSpec, PoseSpec, PretrainedEncoder, Segme
 from stages.engine import loop
 from stages.engine.annotations import annotated, names_in
 from stages.engine.batch import Batch, Clips, joined
-from stages.engine.inputs import Inputs, feature_size, skeletons_of
+from stages.engine.inputs import Inputs, PatchInput, feature_size, skeleton_of_patches, skeletons_of
 from stages.engine.method import Assessor, Context, Estimator, Method
 from stages.engine.records import IMAGES, POSES, Record, Records
 from stages.engine.seeding import seed_of
@@ -25,13 +25,17 @@ from stages.engine.targets import Target, group_name
 from stages.evaluate import followed
 from stages.evaluate.figures import SMALLEST_PART
 from stages.evaluate.metrics import spearman
+from stages.finetune.carried import Carried, facts_of, places_of, ranges, standardisation, targets_of
 from stages.finetune.config import FinetuneConfig
-from stages.finetune.model import choose_reference, construct, predict_clips, reference_arrays
+from stages.finetune.model import Model, choose_reference, construct, predict_clips, reference_arrays
 from stages.finetune.starting import Start
 from stages.skeletons.input import PoseInput, channels_of, skeleton_of
 
 Made = tuple[dict[str, Any], dict[str, Any]]
 """Arrays and documents."""
+
+Trained = tuple[Any, Batch | None, dict[str, Any], dict[str, Any]]
+"""A method, the training clips that it compares with, its arrays, and what is to be said of its training."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class Job:
         train: clips with targets.
         validation: clips that choose the epoch; none where the last is kept.
         unlabelled: clips without targets, for the methods that draw from them.
+        held: clips that nothing is learned from, which say how far the model is from the truth.
+        held_of: which part of the experiment those are: ``test`` or ``validation``.
         encoder: to start from; None for fresh weights.
         start: the whole model to start from, instead of an encoder; None for none.
         setting: how the loop runs; ``validate`` is filled in here.
@@ -61,6 +67,8 @@ class Job:
     train: list[Record]
     validation: list[Record]
     unlabelled: list[Record]
+    held: list[Record]
+    held_of: str
     encoder: PretrainedEncoder | None
     start: Start | None
     setting: loop.Setting
@@ -72,9 +80,10 @@ def fit(job: Job) -> Made:
     target = Target.fit([record.row for record in job.train], job.config.target)
     spec = _spec(job) if job.cls.uses_encoder else None
     context = context_of(job.cls, job.settings, job.train, target, spec)
-    arrays, documents = (_train if issubclass(job.cls, Assessor) else _fit)(job, target, context, spec)
-    method = {"name": job.config.method, "settings": job.config.settings, "context": context.to_json(), "target": target.to_json()}
-    documents["method"] = method | documents.get("method", {})
+    trained, reference, arrays, training = (_train if issubclass(job.cls, Assessor) else _fit)(job, target, context, spec)
+    said = {"name": job.config.method, "settings": job.config.settings, "context": context.to_json(), "target": target.to_json()}
+    documents: dict[str, Any] = {"method": said | {"reference": list(reference.ids) if reference else []}, "training": training}
+    carries = _carried(job, Model(trained, target, documents, reference=reference))
     seen = job.encoder.seen if job.encoder else frozenset[str]()
     earlier = job.start.clips if job.start else frozenset[str]()
     documents["training"] = {
@@ -84,7 +93,43 @@ def fit(job: Job) -> Made:
     }
     if job.start:
         documents["training"]["started_from"] = {"model": job.start.name, "select": job.start.documents["training"]["select"]}
-    return arrays, documents | ({"encoder": spec.to_json()} if spec else {})
+    documents["carried"] = carries.to_json()
+    return arrays | carries.to_arrays(), documents | ({"encoder": spec.to_json()} if spec else {})
+
+
+def _carried(job: Job, model: Model) -> Carried:
+    """Return what the model carries: what it says of clips that it did not learn from, and where its training clips lie."""
+    target, device = model.target, job.setting.device
+    held = [record for record in job.held if target.knows(record.row)]
+    scores, groups = targets_of(job.train, target)
+    kept = places_of(scores)
+    values, far, places, mean, scale = (np.zeros(0) for _ in range(5))
+    if (seen := model.represent([job.train[place] for place in kept], device)) is not None:
+        flat = seen.reshape(len(seen), -1).astype(np.float64)
+        mean, scale = standardisation(flat)
+        places = ((flat - mean) / scale).astype(np.float32)
+    truth = np.zeros(0)
+    if held:
+        said = model.say(held, device, job.prepared(held, model.method.inputs) if isinstance(model.method, Assessor) else None)
+        values, truth = said["scores" if target.classes else "value"], target.encode([record.row for record in held])
+    found = Carried(
+        clips=[record.clip for record in held],
+        of=job.held_of,
+        values=np.asarray(values, dtype=np.float64),
+        truth=np.asarray(truth, dtype=np.float64),
+        scores=scores,
+        groups=groups,
+        facts=ranges([facts_of(record) for record in job.train]),
+        places=places,
+        mean=mean,
+        scale=scale,
+        distances=far,
+    )
+    if held and places.size:
+        placed = model.represent(held, device)
+        assert placed is not None
+        found = replace(found, distances=found.distance(placed))
+    return found
 
 
 def context_of(cls: type[Method], settings: Any, records: list[Record], target: Target, spec: EncoderSpec | None) -> Context:
@@ -99,7 +144,10 @@ def context_of(cls: type[Method], settings: Any, records: list[Record], target: 
             skeleton = poses.skeleton if poses else skeleton_of(wanted, skeletons_of(records)) if wanted else records[0].poses.layout.name
             people = poses.input.people if poses else getattr(wanted, "people", 1)
         elif role != IMAGES:  # their size is the encoder's to know
-            sizes[role] = spec.sizes[role] if isinstance(spec, SegmentSpec) else feature_size(records, role, getattr(settings, role))
+            chosen = getattr(settings, role)
+            sizes[role] = spec.sizes[role] if isinstance(spec, SegmentSpec) else feature_size(records, role, chosen)
+            if isinstance(chosen, PatchInput):
+                skeleton = skeleton_of_patches(records, role, chosen)
     rows = [record.row for record in records]
     names = names_in(rows, cls.annotations(settings))
     return Context(skeleton, channels, people, len(target.classes), len(target.groups), sizes, names)
@@ -115,7 +163,7 @@ def _spec(job: Job) -> EncoderSpec:
     return job.encoder.spec
 
 
-def _train(job: Job, target: Target, context: Context, spec: EncoderSpec | None) -> Made:
+def _train(job: Job, target: Target, context: Context, spec: EncoderSpec | None) -> Trained:
     method = loop.initialise(lambda: construct(job.cls, job.settings, context, spec), job.seed)
     assert isinstance(method, Assessor)
     rows, kinds = [record.row for record in job.train], job.cls.annotations(job.settings)
@@ -139,19 +187,16 @@ def _train(job: Job, target: Target, context: Context, spec: EncoderSpec | None)
     classes = np.array([group_name(record.row, job.config.target) for record in job.validation])
     validate = (lambda: _validation_figure(method, held_out, classes, device, reference)) if held_out is not None else None
     history = loop.train(method, sets, job.config.training, replace(job.setting, validate=validate))
-    documents: dict[str, Any] = {
-        "method": {"reference": list(reference.ids) if reference else []},
-        "training": {
-            "history": history.rows,
-            "best_epoch": history.best_epoch,
-            "select": job.config.select,
-            "clips": [record.clip for record in used],
-        },
+    training = {
+        "history": history.rows,
+        "best_epoch": history.best_epoch,
+        "select": job.config.select,
+        "clips": [record.clip for record in used],
     }
-    return tree.weights_to_arrays(method.state_dict()) | reference_arrays(reference), documents
+    return method, reference, tree.weights_to_arrays(method.state_dict()) | reference_arrays(reference), training
 
 
-def _fit(job: Job, target: Target, context: Context, spec: EncoderSpec | None) -> Made:
+def _fit(job: Job, target: Target, context: Context, spec: EncoderSpec | None) -> Trained:
     torch.manual_seed(seed_of(job.seed, "initial weights"))
     estimator: Estimator = construct(job.cls, job.settings, context, spec)
     if job.encoder is not None:
@@ -163,8 +208,8 @@ def _fit(job: Job, target: Target, context: Context, spec: EncoderSpec | None) -
         estimator.unlabelled = job.unlabelled
         used += job.unlabelled
     estimator.fit(job.train, target.encode(rows), groups, len(target.classes), seed_of(job.seed))
-    documents = {"training": {"select": "last", "clips": [record.clip for record in used]}}
-    return {f"arrays/{key}": np.atleast_1d(value) for key, value in estimator.arrays().items()}, documents
+    training = {"select": "last", "clips": [record.clip for record in used]}
+    return estimator, None, {f"arrays/{key}": np.atleast_1d(value) for key, value in estimator.arrays().items()}, training
 
 
 def _clips(job: Job, records: list[Record], inputs: Inputs, target: Target | None) -> Clips:

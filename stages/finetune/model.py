@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,10 @@ from stages.encoders.spec import EncoderSpec, spec_from_json
 from stages.engine.annotations import Kind, annotated, decode
 from stages.engine.batch import Batch, Clips, Features
 from stages.engine.inputs import to_clips
-from stages.engine.method import Assessor, Context, Estimator, MethodConfig, as_numpy
+from stages.engine.method import Assessor, Context, Estimator, MethodConfig, as_numpy, wanted
 from stages.engine.records import Records
 from stages.engine.targets import Target
+from stages.finetune.carried import Carried
 from stages.finetune.methods.registry import method_class
 
 PREDICTION_BATCH = 16
@@ -37,6 +38,8 @@ class Model:
     fingerprint: str = ""
     reference: Batch | None = None
     """Training clips that the method compares with, where it needs some."""
+    carried: Carried | None = None
+    """What the model carries besides its weights; None while it is made, and where its artifact has none."""
 
     @classmethod
     def read(cls, path: Path) -> Model:
@@ -56,7 +59,8 @@ class Model:
         else:
             prefix = "arrays/"
             method.restore({name.removeprefix(prefix): array for name, array in artifact.arrays.items() if name.startswith(prefix)})
-        return cls(method, Target.from_json(document["target"]), artifact.documents, artifact.header.fingerprint, reference)
+        carries = Carried.read(artifact.arrays, artifact.documents["carried"]) if "carried" in artifact.documents else None
+        return cls(method, Target.from_json(document["target"]), artifact.documents, artifact.header.fingerprint, reference, carries)
 
     def predict(self, records: Records, device: torch.device | None = None, clips: Clips | None = None) -> dict[str, Array]:
         """Predict every record.
@@ -70,17 +74,20 @@ class Model:
             ``predicted`` (N,) in the data's units (a class index for levels and actions), ``scores`` (N, classes) for those,
             and whatever else the method says; its ``value.NAME`` become ``predicted.NAME``, in the data's units too.
         """
-        if isinstance(self.method, Assessor):
-            prepared = self._with_what_is_known(clips if clips is not None else to_clips(records, self.method.inputs), records)
-            raw = predict_clips(self.method, prepared, device or torch.device("cpu"), self.reference)
-        else:
-            raw = dict(self.method.predict(records))
+        raw = self.say(records, device, clips)
         if self.target.classes:
             return {"predicted": raw["scores"].argmax(axis=1).astype(np.float64), **raw}
         rows = [record.row for record in records]
         decoded = {name: self.target.decode(value, rows) for name, value in raw.items() if name.partition(".")[0] == "value"}
         rest = {name: value for name, value in raw.items() if name not in decoded}
         return {name.replace("value", "predicted", 1): value for name, value in decoded.items()} | rest
+
+    def say(self, records: Records, device: torch.device | None = None, clips: Clips | None = None) -> dict[str, Array]:
+        """Return what the method says of every record, in the units that it sees: ``value`` (N,) or ``scores`` (N, classes), and more."""
+        if not isinstance(self.method, Assessor):
+            return dict(self.method.predict(records))
+        prepared = self._with_what_is_known(clips if clips is not None else to_clips(records, self.method.inputs), records)
+        return predict_clips(self.method, prepared, device or torch.device("cpu"), self.reference)
 
     def _with_what_is_known(self, clips: Clips, records: Records) -> Clips:
         """Return the clips with their classes, and with what the method is told of a clip beforehand."""
@@ -89,21 +96,33 @@ class Model:
         group = torch.from_numpy(self.target.group_index(rows))
         return annotated(replace(clips, group=group), rows, self.method.told(), names)
 
-    def annotate(self, records: Records, device: torch.device | None = None) -> dict[str, tuple[Kind, list[str]]]:
-        """Return what the method says in words of each column that it learned beside its target: what that holds, and the words (N,)."""
+    def annotate(self, records: Records, device: torch.device | None = None) -> dict[str, tuple[Kind, Sequence[str | float]]]:
+        """Return what the method says of each column that it learned beside its target: what that holds, and words or numbers (N,)."""
         names = Context.from_json(self.documents["method"]["context"]).annotations
         if not names or not isinstance(self.method, Assessor):
             return {}
         said = _in_batches(self.method, to_clips(records, self.method.inputs), device or torch.device("cpu"), self.method.annotate)
-        return {column: ("class" if values.ndim == 1 else "words", decode(values, names[column])) for column, values in said.items()}
+        return {column: _told(values, names[column]) for column, values in said.items()}
 
     def represent(self, records: Records, device: torch.device | None = None) -> Array | None:
         """Return what the method regresses on, (N, D); None for methods that have no such thing."""
         if not isinstance(self.method, Assessor):
-            return None
+            return self.method.represent(records)
         method = self.method
         clips = to_clips(records, method.inputs)
         return _in_batches(method, clips, device or torch.device("cpu"), lambda batch: {"values": method.represent(batch)}).get("values")
+
+
+def _told(values: Array, names: Sequence[str]) -> tuple[Kind, Sequence[str | float]]:
+    if np.issubdtype(values.dtype, np.floating):
+        return "number", values.tolist()
+    return "class" if values.ndim == 1 else "words", decode(values, names)
+
+
+def roles_of(said: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return the roles that a model takes, and the names of the features in them, for its document ``method``."""
+    cls = method_class(said["name"])
+    return wanted(cls, resolve(cls.SETTINGS, [Layer("model", dict(said["settings"]))]).config)
 
 
 def build(name: str, settings: Mapping[str, Any], context: Context, encoder: Mapping[str, Any] | None) -> Any:

@@ -250,6 +250,8 @@ class _Experiment:
             train, validation = splits.carve(fold.train, self.manifest, config.validation, seed_of(config.split_seed, fold.name))
         elif neural and config.select == "test":
             validation = fold.test
+        several = len({each.fold.protocol_fold for each in self.parts}) > 1
+        held = "validation" if validation and not several and config.select == "val" else "test"
         return Job(
             cls=self.cls,
             settings=self.settings,
@@ -259,6 +261,8 @@ class _Experiment:
             train=self.data.load(train),
             validation=self.data.load(validation),
             unlabelled=self.data.load(fold.unlabelled),
+            held=self.data.load(validation if held == "validation" else fold.test),
+            held_of=held,
             encoder=self.encoders.get(fold.protocol_fold),
             start=self.starts.get(part.id),
             setting=loop.Setting(

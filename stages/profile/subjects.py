@@ -13,13 +13,14 @@ from stages.encoders.segments import SegmentsConfig
 from stages.encoders.spec import EncoderSpec, ImageSpec, PoseSpec, SegmentSpec, encoder_config
 from stages.encoders.video import VideoConfig, side_of
 from stages.engine.batch import Batch, Features, Images
+from stages.engine.inputs import FeatureInput, PatchInput
 from stages.engine.method import Assessor, Context
 from stages.engine.records import IMAGES, POSES
 from stages.errors import UsageError
 from stages.finetune.methods.registry import method_class
 from stages.finetune.model import construct
 from stages.skeletons.input import PoseInput
-from stages.skeletons.layouts import layout_named
+from stages.skeletons.layouts import Layout, layout_named
 
 FRAMES = 16
 """Frames of a segment."""
@@ -27,6 +28,8 @@ SIDE = 224
 """Rows and columns of a frame."""
 PICTURE = 128
 """Rows and columns of a body map (U-VI)."""
+_PERFORMER = (0.25, 0.25, 0.75, 0.75)
+"""Where the performer is in a picture, for the methods that look there: a quarter of it."""
 
 
 @dataclass(frozen=True)
@@ -73,14 +76,10 @@ def method(name: str, settings: Any, shape: Shape, device: torch.device) -> Subj
     if not issubclass(cls, Assessor):
         raise UsageError(f"{name} is fitted, not run as a network: there is nothing to count.", hint="aqa methods lists the others")
     torch.manual_seed(0)
-    sizes = {
-        role: (getattr(settings, role).segments or shape.segments, shape.dimensions)
-        for role in cls.consumes(settings)
-        if role not in (POSES, IMAGES)
-    }
     side = _side(settings) if IMAGES in cls.consumes(settings) else None
     poses: PoseInput | None = getattr(settings, "input", None)
     skeleton = layout_named((poses.skeleton if poses else None) or shape.skeleton)
+    sizes = {role: _size(getattr(settings, role), shape, skeleton) for role in cls.consumes(settings) if role not in (POSES, IMAGES)}
     names = dict.fromkeys(cls.annotations(settings), ("0", "1"))  # how many there are only data know
     context = Context(skeleton.name, shape.channels, poses.people if poses else 1, features=sizes, annotations=names)
     spec: EncoderSpec | None = None
@@ -99,7 +98,13 @@ def method(name: str, settings: Any, shape: Shape, device: torch.device) -> Subj
     return Subject(name, built, lambda: built.predict(batch, reference))
 
 
-def _random(poses: PoseInput | None, joints: int, sizes: Mapping[str, tuple[int, int]], shape: Shape) -> Batch:
+def _size(features: FeatureInput, shape: Shape, skeleton: Layout) -> tuple[int, ...]:
+    """Return the sizes of a clip's features: segments, dimensions, and joints where they are of squares around those."""
+    joints = (len(skeleton.joints),) if isinstance(features, PatchInput) else ()
+    return (features.segments or shape.segments, shape.dimensions, *joints)
+
+
+def _random(poses: PoseInput | None, joints: int, sizes: Mapping[str, tuple[int, ...]], shape: Shape) -> Batch:
     count, frames = shape.batch, poses.frames if poses else 0
     features = {role: Features(torch.randn(count, 1, *size), torch.ones(count, size[0], dtype=torch.bool)) for role, size in sizes.items()}
     size = (shape.channels, frames, joints, poses.people) if poses else (0, 0, 0, 0)
@@ -121,7 +126,8 @@ def _pictures(side: int | None, settings: Any, shape: Shape) -> Images | None:
     frames = network.segments * network.length if isinstance(network, VideoConfig) else settings.frames
     count = torch.full((shape.batch,), frames)
     values = torch.randint(0, 256, (shape.batch * frames, 1, 3, side, side), dtype=torch.uint8)
-    return Images(values, count.cumsum(0) - count, count)
+    boxes = torch.tensor(_PERFORMER).expand(len(values), 1, 4) if hasattr(settings, "boxes") else None
+    return Images(values, count.cumsum(0) - count, count, boxes)
 
 
 def backbone(name: str, shape: Shape, device: torch.device) -> Subject:

@@ -7,7 +7,7 @@ Joints that mean the same place carry the same name in every layout, so that con
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -306,3 +306,8 @@ def layout_named(name: str) -> Layout:
     if name not in LAYOUTS:
         raise unknown_name("skeleton", name, LAYOUTS)
     return LAYOUTS[name]
+
+
+def name_of_joints(joints: Sequence[str]) -> str:
+    """Return the name of the layout with these joints in this order; empty where there is none."""
+    return next((name for name, layout in LAYOUTS.items() if layout.joints == tuple(joints)), "")

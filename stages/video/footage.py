@@ -7,7 +7,7 @@ again in a data set is the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ from stages.video.frame import Source
 from stages.video.source import Found
 from stages.workspace import name_after, plain_name
 
+_DIGITS = 8
+
 
 @dataclass(frozen=True)
 class Request:
@@ -37,6 +39,7 @@ class Request:
             the labels; with a data set it adds labels.
         where: ``COLUMN=VALUE`` conditions on the labels.
         set_name: the name of the set, in place of the data set's, the folder's or the file's.
+        by_content: the clips' ids end with the beginning of a digest of their video, so that other videos of the same name are other clips.
     """
 
     paths: Sequence[Path] = ()
@@ -44,6 +47,7 @@ class Request:
     manifest: Path | None = None
     where: Sequence[str] = ()
     set_name: str | None = None
+    by_content: bool = False
 
     def name(self, stage: str) -> str:
         """Return the name of the set that ``stage`` makes.
@@ -71,12 +75,14 @@ class Footage:
         labels: what is known of them: a row for each.
         roots: the folders below which artifacts name their files, so that they say nothing of the machine they were made on.
         origin: what their lineage says of where they come from.
+        names: id → what the clip was called before its id said which video it is; empty where ids say nothing of that.
     """
 
     found: Found
     labels: Manifest
     roots: tuple[Path, ...]
     origin: Mapping[str, Any] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def source(self, clip: str) -> Source:
         """Return a clip's video, or raise why it has none."""
@@ -163,7 +169,23 @@ def _of_paths(request: Request, skip: Sequence[Path]) -> Footage:
     chosen = rows.where(request.where) if rows else None
     found = videos.clips(request.paths, chosen, skip)
     known = chosen or manifests.from_rows([(clip, {}) for clip in found.sources], MANIFEST)
-    return Footage(found, known, tuple(request.paths))
+    return _told_apart(Footage(found, known, tuple(request.paths))) if request.by_content else Footage(found, known, tuple(request.paths))
+
+
+def _told_apart(footage: Footage) -> Footage:
+    """Return the clips with ids that say which video they are; those without a video that can be read keep theirs."""
+    sources = footage.found.sources
+    ids = {clip: _with_digest(clip, source) for clip, source in sources.items()}
+    rows = [(ids.get(row.clip, row.clip), row.values) for row in footage.labels.rows]
+    found = Found({ids[clip]: source for clip, source in sources.items()}, footage.found.missing)
+    return replace(footage, found=found, labels=manifests.from_rows(rows, MANIFEST), names={id_: clip for clip, id_ in ids.items()})
+
+
+def _with_digest(clip: str, source: Source) -> str:
+    try:
+        return f"{clip}-{videos.digest(source)[:_DIGITS]}"
+    except ArtifactError:
+        return clip
 
 
 def _of_dataset(request: Request, options: RunOptions) -> Footage:

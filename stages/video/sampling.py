@@ -89,7 +89,17 @@ PRESETS: Mapping[str, Preset] = {
     "2fps": Preset(
         Sampling(segments=None, starts="dense", fps=2.0, pad="back"),
         "two frames per second, all segments of 16 that follow from them",
-        "Zeng et al., ACTION-NET, ACM MM 2020",
+        "Zhang et al., S4AQA, section IV (with 12 even segments); ACTION-NET's published script for its dynamic stream",
+    ),
+    "5fps": Preset(
+        Sampling(segments=None, starts="dense", fps=5.0, pad="back"),
+        "five frames per second, all segments of 16 that follow from them",
+        "Zeng et al., ACTION-NET, ACM MM 2020: its dynamic stream, whose 26 segments are 83 seconds",
+    ),
+    "1fps": Preset(
+        Sampling(segments=None, length=1, starts="dense", fps=1.0, pad="back"),
+        "one frame per second, each a segment of its own",
+        "Zeng et al., ACTION-NET, ACM MM 2020: its static stream",
     ),
     "dense": Preset(
         Sampling(segments=None, starts="dense", pad="back"),

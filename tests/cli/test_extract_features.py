@@ -161,7 +161,24 @@ def test_patches__around_the_joints_of_a_pose_set(aqa, workspace, weights, video
     assert artifact.documents["provenance"]["inputs"][0]["role"] == "poses"
     code, _, err = aqa("extract-features", videos, *FAST, "--poses", "videos")
     assert code == 2
-    assert "--poses is for patches and heat maps." in err
+    assert "--poses is for patches, the performer's box and heat maps." in err
+
+
+def test_performer__frames_are_cut_to_the_first_person(aqa, workspace, weights, videos) -> None:
+    _pose_set(workspace / "poses/videos", {"day/0": 12, "day/1": 13})
+    code, out, err = aqa("extract-features", videos, *FAST, "--performer")
+    assert (code, out.split(";")[0]) == (4, "2 done, 0 skipped, 3 failed"), err
+    assert "has no poses of this clip" in err
+    whole = store.read(workspace / "features/videos/tiny-performer/day/0.h5")
+    assert whole.arrays["features"].shape == (1, 2, tiny.DIMENSIONS)
+    assert (whole.documents["config"]["performer"], whole.documents["config"]["performer_margin"]) == (True, 0.2)
+    assert whole.documents["provenance"]["inputs"][0]["role"] == "poses"
+    assert aqa("extract-features", videos, *FAST)[0] == 0
+    plain = store.read(workspace / "features/videos/tiny/day/0.h5")
+    assert "performer" not in plain.documents["config"]
+    assert not np.array_equal(plain.arrays["features"], whole.arrays["features"])
+    code, _, err = aqa("extract-features", videos, *FAST, "--performer", "--patches")
+    assert (code, "the performer's box exclude each other: patches or performer" in err) == (2, True), err
 
 
 def test_heatmaps__of_a_pose_set_without_any_video(aqa, workspace) -> None:
@@ -212,7 +229,7 @@ def test_missing_weights__exit_5_with_which_file_goes_where(aqa, workspace, weig
         (("VIDEOS", "--patches"), 2, "There is no pose set in the workspace."),
         (("VIDEOS", "--patches", "--poses", "gone"), 2, "There are no poses 'gone'"),
         (("VIDEOS", "--checkpoint", "gone.pt"), 3, "gone.pt do not exist"),
-        (("--backbone", "heatmaps", "--patches"), 2, "heatmaps know neither patches nor pool nor views"),
+        (("--backbone", "heatmaps", "--patches"), 2, "heatmaps know neither patches nor performer nor pool nor views"),
         (("VIDEOS", "--name", "a/b"), 2, "--name takes a plain name, found 'a/b'."),
         (("VIDEOS", "--device", "gpu"), 2, "Unknown device 'gpu'."),
         (("gone/",), 2, "gone does not exist."),

@@ -10,7 +10,7 @@ import torch
 
 from stages.datasets.manifest import Row
 from stages.engine.batch import joined
-from stages.engine.inputs import FeatureInput, Inputs, to_clips
+from stages.engine.inputs import FeatureInput, Inputs, PatchInput, skeleton_of_patches, to_clips
 from stages.engine.records import FeatureClip, Record
 from stages.errors import ArtifactError, UsageError
 
@@ -59,3 +59,24 @@ def test_to_clips__a_copy_that_is_no_view() -> None:
     inputs = Inputs(features={"features": FeatureInput(segments=3, copies=("rotate-90",))})
     with pytest.raises(ArtifactError, match=r"a has no view 'rotate-90'; it has original, flip, still, flip\+still\."):
         to_clips([record("a", 3)], inputs.with_copies()[1])
+
+
+def squares(name: str, skeleton: str) -> Record:
+    """A clip with features of squares around 17 joints of a skeleton."""
+    return Record(Row(name, {}), {"patches": FeatureClip(name, np.ones((1, 3, 2, 17), np.float32), ("original",), skeleton)})
+
+
+def test_patches__are_around_the_joints_of_one_skeleton() -> None:
+    records = [squares("a", "coco-17"), squares("b", "coco-17")]
+    assert skeleton_of_patches(records, "patches", PatchInput()) == "coco-17"
+    assert to_clips(records, Inputs(features={"patches": PatchInput(segments=3)})).features["patches"].values.shape == (2, 1, 3, 2, 17)
+    expected = (
+        r"b: expected squares around the joints of coco-17, found those of openpose-17\.\n  hint: .*the poses of one estimator for all"
+    )
+    with pytest.raises(ArtifactError, match=expected):
+        skeleton_of_patches([records[0], squares("b", "openpose-17")], "patches", PatchInput())
+    with pytest.raises(ArtifactError, match=r"a: expected squares around the joints of kinect-20, found those of coco-17"):
+        to_clips(records, Inputs(features={"patches": PatchInput(segments=3, skeleton="kinect-20")}))
+    none = r"c: expected features of squares around joints \(dimensions × joints\), found 2 × 17 without joints that are known"
+    with pytest.raises(ArtifactError, match=none):
+        to_clips([squares("c", "")], Inputs(features={"patches": PatchInput(segments=3)}))

@@ -12,15 +12,16 @@ from stages.engine.opening import Places, backbone_of, open_clips
 from stages.engine.options import RunOptions
 from stages.errors import ArtifactError, UsageError
 from stages.skeletons.input import PoseInput
+from stages.skeletons.layouts import layout_named
 from stages.workspace import Workspace
 from tests.small import write_pose_set
 
 ANY = {"features": None}
 
 
-def _write(path, shape=(2, 3, 4), value: float = 1.0, views=("original", "flip")) -> None:
+def _write(path, shape=(2, 3, 4), value: float = 1.0, views=("original", "flip"), **clip: object) -> None:
     documents = {
-        "clip": {},
+        "clip": clip,
         "sampling": {"views": [{"name": name, "frames": None} for name in views]},
         "config": {},
         "provenance": {"stage": "import-features"},
@@ -106,6 +107,36 @@ def test_poses_and_features__belong_to_one_set(options) -> None:
     assert (clips.poses.shape[2], clips.features["features"].values.shape) == (8, (1, 1, 3, 4))
 
 
+def test_two_kinds_of_features__are_never_the_same_unasked(options) -> None:
+    with pytest.raises(UsageError) as caught:
+        open_clips("dives", {"features": None, "static": None}, options)
+    assert str(caught.value) == (
+        "The method takes two kinds of features, features and static, and i3d was found for both.\n"
+        "  hint: --backbone NAME --set settings.static.backbone=NAME"
+    )
+    assert set(open_clips("dives", {"features": "i3d", "static": "i3d"}, options).collections) == {"features", "static"}
+    _write(options.workspace.features / "dives/frames/a.h5")
+    with pytest.raises(UsageError, match=r"hint: choose one with --dataset and --set settings\.static\.backbone"):
+        open_clips("dives", {"features": "i3d", "static": None}, options)
+
+
+@pytest.mark.parametrize(("frames", "fps", "fits"), [(250, 25.0, True), (49, 5.0, True), (103, 25.0, False)])
+def test_two_kinds_of_features__must_be_of_one_video(options, frames: int, fps: float, fits: bool) -> None:
+    root = options.workspace.features
+    _write(root / "dives/i3d/a.h5", frames=300, fps=30.0)
+    _write(root / "dives/frames/a.h5", value=3, frames=frames, fps=fps)
+    clips = open_clips("dives", {"features": "i3d", "static": "frames"}, options)
+    if fits:
+        assert [record.features(role).seconds for role in ("features", "static") for record in clips.load(["a"])] == [10, frames / fps]
+        return
+    with pytest.raises(ArtifactError) as caught:
+        clips.load(["a"])
+    assert str(caught.value) == (
+        "The features of a were made of videos of different length: features of 10.0 s and static of 4.1 s.\n"
+        "  hint: extract all kinds from the same videos: aqa extract-features"
+    )
+
+
 def test_manifests_that_contradict__are_refused(options) -> None:
     write_pose_set(options.workspace.poses / "arms")
     clip = open_clips("arms", {"poses": None}, options).manifest.clips[0]
@@ -127,3 +158,19 @@ def test_segments__are_padded_with_a_mask_or_thinned(options) -> None:
     assert four.mask.tolist() == [[True, True, True, False], [True] * 4]
     assert four.values[0, :, 3].abs().max() == 0
     assert four.mean().tolist() == [[1.0] * 4, [2.0] * 4]
+
+
+def test_squares__know_the_skeleton_of_their_joints(options) -> None:
+    joints = list(layout_named("coco-17").joints)
+    folder = options.workspace.features / "dives/net-patches"
+    _write(folder / "a.h5", shape=(1, 3, 2, 17), views=("original",), joints=joints)
+    _write(folder / "b.h5", shape=(1, 3, 2, 17), views=("original",), joints=joints[::-1])
+    _write(folder / "c.h5", shape=(1, 3, 2, 17), views=("original",))
+    found = open_clips("dives", {"patches": "net-patches"}, options).load(["a", "b", "c"])
+    assert [record.features("patches").skeleton for record in found] == ["coco-17", "", ""]
+    _write(options.workspace.features / "dives/maps/a.h5", shape=(1, 3, 17, 4, 4), views=("original",), joints=joints)
+    [record] = open_clips("dives", {"maps": "maps"}, options).load(["a"])
+    assert record.features("maps").skeleton == "", "joints that are no last dimension are no squares"
+    message = r"There are no features of 'dives' by 'i3d-patches'[\s\S]*hint: aqa extract-features VIDEOS --backbone i3d --patches"
+    with pytest.raises(UsageError, match=message):
+        open_clips("dives", {"patches": "i3d-patches"}, options)

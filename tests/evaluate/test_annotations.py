@@ -42,6 +42,29 @@ def test_figures__nothing_named_and_nothing_known() -> None:
     assert columns_of(replace(table(), known={"position": np.full(30, "")})) == {}
 
 
+def test_figures__numbers_that_are_predicted_beside_the_target() -> None:
+    plain = tables.scores(seeds=2)
+    truth = np.linspace(1, 4, 30)
+    truth[20:] = np.nan
+    said = np.stack([truth, -truth])
+    said[:, 20:] = 99.0
+    said[0, :20] += 0.5
+    found = figures.compute(replace(plain, numbers={"difficulty": truth}, extra={"number.difficulty": said}), EvaluateConfig(resamples=200))
+    measured = found.measured["difficulty"]
+    assert measured.clips == 20
+    assert measured.spearman.seeds == pytest.approx((1, -1))
+    assert measured.mae.seeds == pytest.approx((0.5, float(np.abs(2 * truth[:20]).mean())))
+    assert found.to_json()["measured"]["difficulty"]["clips"] == 20
+    note = next(note for note in found.notes if note.startswith("difficulty"))
+    assert note.startswith("difficulty is predicted with Spearman ρ 0.000 [")
+    assert note.endswith(", on 20 clips")
+    assert figures.compute(replace(plain, numbers={"difficulty": truth}), EvaluateConfig(resamples=200)).measured == {}, (
+        "fused predictions say nothing of it"
+    )
+    taken = replace(plain, numbers={"difficulty": truth}).take(np.array([25, 3]))
+    assert taken.numbers["difficulty"].tolist()[1] == truth[3]
+
+
 def test_table__what_is_said_follows_the_clips() -> None:
     order = np.array([29, 13, 0])
     taken = table().take(order)

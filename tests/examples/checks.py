@@ -65,7 +65,9 @@ def made_by(lines: Iterable[Typed]) -> dict[str, set[str]]:
         if line.command in ("extract-pose", "import-poses"):
             made["poses"].add(dataset)
         elif line.command in ("extract-features", "extract-kinematics"):
-            made["features"].add(f"{dataset}/{name or line.value('--backbone') or 'kinematic-dct'}")
+            cut = "-patches" if "--patches" in line.words else "-performer" if "--performer" in line.words else ""
+            assert not cut or dataset in made["poses"]
+            made["features"].add(f"{dataset}/{name or line.value('--backbone') + cut or 'kinematic-dct'}")
         elif line.command == "extract-maps":
             made["images"].add(dataset)
         elif line.command == "pretrain":
@@ -90,8 +92,9 @@ def made_by(lines: Iterable[Typed]) -> dict[str, set[str]]:
 def _finds_what_it_takes(line: Typed, method: str, dataset: str, made: Mapping[str, set[str]]) -> None:
     for kind in {"poses", "images"} & set(METHODS[method].inputs.split(", ")):
         assert dataset in made[kind]
-    for backbone in filter(None, (line.value("--backbone"), line.setting("settings.flow.backbone"))):
+    for backbone in filter(None, (line.value("--backbone"), *(line.setting(f"settings.{role}.backbone") for role in ("flow", "static")))):
         assert f"{dataset}/{backbone}" in made["features"]
+        assert method != "jrg" or f"{dataset}/{backbone}-patches" in made["features"]
     if method_class(method).uses_encoder:
         assert line.value("--init") in {"none", *made["encoders"]}
 

@@ -21,6 +21,7 @@ VARIABLES = (
     *("ADAM", "ALIGNMENT", "CAPTION", "DIVES", "DRAW", "FLOW", "LABELS", "RECOVERY", "ROUTINES", "SGD", "TRIALS", "VIDEOS"),
     *("EXPERIMENTS", "FEATURES", "FPS", "INPUTS", "MODEL", "PEOPLE", "PRETEXT", "QMAR_CV", "QMAR_MAPS", "SIZE", "SPLITS", "TESTS", "WIDTH"),
     *("CHECKPOINT", "COEFFICIENTS", "COPIES", "ITERATIONS", "OF_FEW", "OF_MANY", "POSES", "ROUND", "STEP", "TESTED"),
+    *("BASELINES", "JRG_EPOCHS", "STATIC", "STILLS", "TSA_EPOCHS", "TSA_NET", "TSA_SIZE"),
     *("CHANNELS", "DISCRIMINATOR", "EAGLE_EYE", "EXPERT_UNITS", "FRAMES", "UNITS", "VI_NET"),
 )
 """Variables of the recipes; whoever runs the tests may have some of them."""

@@ -67,6 +67,39 @@ def test_recipe__the_papers_figures_stand_in_its_tables(name: str, tmp_path: Pat
     assert checks.figures_that_are_not_in(paper, lines) == []
 
 
+@pytest.mark.parametrize("name", ["table-1", "table-2"])
+def test_recipe__jrg_where_it_is_asked_for(name: str, tmp_path: Path, aqa, configurations: list[tuple[str, Any]]) -> None:
+    lines = recipes.typed(FOLDER / f"{name}.sh", tmp_path / "bin", BASELINES="jrg")
+    compared = checks.makes_and_compares(lines, "val")
+    assert {"table-1": "aqa-7-jrg", "table-2": "unlv-dive-jrg"}[name] in compared
+    checks.every_line_is_valid(lines, aqa, configurations)
+    [config] = [config for stage, config in configurations if stage == "finetune" and config.method == "jrg"]
+    assert (config.training.epochs, config.settings["patches"]["backbone"]) == (400, "i3d-patches")
+    assert config.settings["flow_patches"]["backbone"] == "i3d-flow-patches"
+    others = [config for stage, config in configurations if stage == "finetune" and config.method != "jrg"]
+    assert {config.training.epochs for config in others} == {60}
+
+
+def test_recipe__falcons_where_it_is_asked_for(tmp_path: Path, aqa, configurations: list[tuple[str, Any]]) -> None:
+    lines = recipes.typed(FOLDER / "table-2.sh", tmp_path / "bin", BASELINES="falcons")
+    assert "unlv-dive-falcons" in checks.makes_and_compares(lines, "val")
+    checks.every_line_is_valid(lines, aqa, configurations)
+    [config] = [config for stage, config in configurations if stage == "finetune" and config.method == "falcons"]
+    assert (config.target.column, config.target.times, config.settings["difficulty"]) == ("score.execution", None, "none")
+    assert (config.settings["streams"], config.settings["features"]["backbone"], config.settings["input"]["frames"]) == ("both", "i3d", 151)
+
+
+def test_recipe__tsa_net_where_it_is_asked_for(tmp_path: Path, aqa, configurations: list[tuple[str, Any]]) -> None:
+    lines = recipes.typed(FOLDER / "table-1.sh", tmp_path / "bin", BASELINES="tsa-net")
+    assert "aqa-7-tsa-net" in checks.makes_and_compares(lines, "val")
+    checks.every_line_is_valid(lines, aqa, configurations)
+    [config] = [config for stage, config in configurations if stage == "finetune" and config.method == "tsa-net"]
+    assert (config.training.epochs, config.per, config.settings["attention"]) == (20, "action", "tube")
+    assert (config.settings["backbone"]["network"], config.settings["backbone"]["segments"]) == ("i3d", len(config.settings["starts"]))
+    [frames] = [config for stage, config in configurations if stage == "extract_maps"]
+    assert (frames.source, frames.size) == ("frames", 224)
+
+
 # The same in miniature ---------------------------------------------------------------------------------------------------------------
 
 
@@ -88,6 +121,30 @@ def test_recipe__runs_in_miniature(laboratory: Path, name: str) -> None:
     for table in tables:
         checks.check_table(table, result.stdout)
     assert "NOTE" not in result.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "label"), [("table-1", "JRG, Ave"), ("table-2", "JRG")])
+def test_recipe__jrg_in_miniature(laboratory: Path, name: str, label: str) -> None:
+    result = reproduced(laboratory, name, BASELINES="jrg", FLOW="", JRG_EPOCHS="1")
+    rows = {row["row"]: row["measured"] for row in checks.check_table(laboratory / f"workspace/reproduce/2m-af/{name}.csv", result.stdout)}
+    assert rows[label]
+
+
+@pytest.mark.slow
+def test_recipe__falcons_in_miniature(laboratory: Path) -> None:
+    result = reproduced(laboratory, "table-2", BASELINES="falcons")
+    rows = {row["row"]: row["measured"] for row in checks.check_table(laboratory / "workspace/reproduce/2m-af/table-2.csv", result.stdout)}
+    assert rows["FALCONS"]
+
+
+@pytest.mark.slow
+def test_recipe__tsa_net_in_miniature(laboratory: Path) -> None:
+    settings = ("backbone.network=tiny", "backbone.weights=packaged", "backbone.segments=1", "predict=mean")
+    tiny = " ".join(f"--set settings.{each}" for each in settings)
+    result = reproduced(laboratory, "table-1", BASELINES="tsa-net", TSA_NET=tiny, TSA_SIZE="64", TSA_EPOCHS="1")
+    rows = {row["row"]: row["measured"] for row in checks.check_table(laboratory / "workspace/reproduce/2m-af/table-1.csv", result.stdout)}
+    assert rows["TSA-Net, Ave"]
 
 
 @pytest.mark.slow

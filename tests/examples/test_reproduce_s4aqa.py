@@ -130,6 +130,22 @@ def test_table_1__other_shares_of_labels_have_no_figure_of_the_paper(tmp_path: P
     assert rows["VAT, 40 % of labels"] == ("0.724", "mtl-vat-40")
 
 
+def test_table_2__both_streams_of_action_net_where_they_are_asked_for(tmp_path: Path, aqa, configurations: list[tuple[str, Any]]) -> None:
+    (tmp_path / "plain").mkdir()
+    assert "rg-action-net-both-40" not in {row.name for row in table_of(typed("table-2", tmp_path / "plain"))}
+    lines = typed("table-2", tmp_path, STATIC="resnet50")
+    assert "rg-action-net-both-40" in checks.makes_and_compares(lines, "val")
+    assert {row.paper for row in table_of(lines) if row.name == "rg-action-net-both-40"} == {"-"}
+    checks.every_line_is_valid(lines, aqa, configurations)
+    seen = next(config for stage, config in configurations if stage == "extract_features" and config.backbone == "resnet50")
+    assert (seen.performer, seen.sampling.length, seen.sampling.fps) == (True, 1, 1)
+    trained = [config.settings for stage, config in configurations if stage == "finetune" and config.method == "action-net"]
+    assert [(settings["streams"], settings["static"]["backbone"]) for settings in trained] == [
+        ("dynamic", None),
+        ("both", "resnet50-performer"),
+    ]
+
+
 def test_table_9__each_share_of_labels_has_its_own_encoder_which_saw_what_it_trains_on(tmp_path: Path) -> None:
     lines = typed("table-9", tmp_path)
     learned = {line.value("--name"): line.value("--protocol") for line in lines if line.words[0] == "pretrain"}

@@ -8,7 +8,7 @@ import pytest
 from stages.errors import ArtifactError
 from stages.extract_features import joints
 from stages.extract_features.clip import draw
-from stages.extract_features.config import HeatmapConfig
+from stages.extract_features.config import ExtractFeaturesConfig, HeatmapConfig
 from stages.skeletons.layouts import layout_named
 from stages.skeletons.poses import sequence
 from stages.video.sampling import Sampling
@@ -35,6 +35,39 @@ def test_centres__interpolated_in_time_and_held_at_the_ends() -> None:
 def test_centres__need_pixels(units, axes, found) -> None:
     with pytest.raises(ArtifactError, match=f"Patches need poses in pixels of the video, found {found}"):
         joints.centres(_poses(units=units, axes=axes), np.zeros(1))
+
+
+def test_centres__of_the_clip_s_own_time_only() -> None:
+    assert joints.centres(_poses(), np.linspace(0, 0.44, 12)).shape == (12, 17, 2), "a tenth at the end may be missing"
+    message = r"of another stretch of time: they reach from 0\.00 to 0\.40 s, the clip from 0\.00 to 2\.00 s\.\n  hint: aqa extract-pose"
+    with pytest.raises(ArtifactError, match=message):
+        joints.centres(_poses(), np.linspace(0, 2, 20))
+    with pytest.raises(ArtifactError, match=r"reach from 0\.00 to 0\.40 s, the clip from -1\.00 to 0\.40 s"):
+        joints.centres(_poses(), np.linspace(-1, 0.4, 20))
+
+
+def test_squares__as_large_as_the_trunk_says_whatever_the_size_of_the_picture() -> None:
+    positions = np.full((2, 3, 17, 2), np.nan, np.float32)
+    for name, place in (("left_hip", (10, 50)), ("right_hip", (20, 50)), ("left_shoulder", (10, 10)), ("right_shoulder", (20, 10))):
+        positions[0, :, COCO.index[name]] = place
+    positions[0, 2, COCO.index["left_hip"]] = positions[0, 2, COCO.index["right_hip"]] = (15, 410)
+    positions[1] = 7.0
+    poses, times = sequence(positions, COCO, fps=10, units="px"), np.array([0.0, 0.1, 0.2])
+    config = ExtractFeaturesConfig(patches=True, patch_size=0.5, patch_unit="trunk")
+    found = joints.squares(poses, times, config)
+    assert found.side == 20, "half of the first person's median trunk, 40"
+    assert found.resized(0.5, 0.5).side == 10
+    assert found.resized(0.5, 0.25).centres[0, COCO.index["left_hip"]].tolist() == [5, 12.5]
+    assert joints.squares(poses, times, ExtractFeaturesConfig(patches=True)).side is None
+    positions[0, :, [COCO.index["left_hip"], COCO.index["right_hip"]]] = np.nan
+    with pytest.raises(ArtifactError, match=r"In no frame are both hips and shoulders seen.*\n  hint: --set patch_unit=frame"):
+        joints.squares(sequence(positions, COCO, fps=10, units="px"), times, config)
+
+
+def test_config__the_unit_of_squares_counts_only_where_there_are_some() -> None:
+    assert "patch_unit" not in ExtractFeaturesConfig(patch_unit="trunk").document()
+    assert "patch_unit" not in ExtractFeaturesConfig(patches=True).document(), "as before there was a choice"
+    assert ExtractFeaturesConfig(patches=True, patch_unit="trunk").document()["patch_unit"] == "trunk"
 
 
 def test_heat_maps__a_gaussian_where_the_joint_is_as_high_as_its_confidence() -> None:

@@ -1,4 +1,4 @@
-"""ACTION-NET's dynamic stream: its formula, which segments it sees, what padding does, its scores, and the command."""
+"""ACTION-NET: its formula, which segments and frames its streams see, what padding does, its scores, and the command."""
 
 from __future__ import annotations
 
@@ -43,8 +43,21 @@ def clips(count: int = 40, seed: int = 0) -> Clips:
     )
 
 
+FRAMES, FRAME_SIZE = 20, 6
+
+
+def with_frames(data: Clips, seed: int = 5) -> Clips:
+    """The same clips with features of single frames, which show half of the score; every third has eleven real ones."""
+    generator, count = torch.Generator().manual_seed(seed), len(data)
+    assert data.target is not None
+    values = 0.2 * torch.rand(count, 1, FRAMES, FRAME_SIZE, generator=generator)
+    values[..., :2] += 0.5 * data.target[:, None, None, None] / 25
+    real = torch.arange(FRAMES) < torch.where(torch.arange(count) % 3 == 0, 11, FRAMES)[:, None]
+    return replace(data, features={**data.features, "static": Features(values * real[:, None, :, None], real)})
+
+
 def build(**changed: Any) -> ActionNet:
-    context = Context(features={"features": (SEGMENTS, SIZE)})
+    context = Context(features={"features": (SEGMENTS, SIZE), "static": (FRAMES, FRAME_SIZE)})
     return loop.initialise(lambda: ActionNet(Settings(**{**SMALL, **changed}), context), 0)  # type: ignore[return-value]
 
 
@@ -154,6 +167,63 @@ def test_presets__are_the_authors() -> None:
     assert sum(value.numel() for value in method.attentions.parameters()) == 853_505
 
 
+@pytest.mark.parametrize(("streams", "roles"), [("dynamic", ["features"]), ("static", ["static"]), ("both", ["features", "static"])])
+def test_streams__each_sees_its_own_features_alone_and_learns(streams: str, roles: list[str]) -> None:
+    method, data = build(streams=streams, top=25.0, static_window=12), with_frames(clips(61))
+    assert (list(method.roles), list(method.attentions), list(method.inputs.features)) == (roles, roles, roles)
+    assert method.regressor[0].in_features == 2 * SMALL["embedding"] * len(roles)
+    loop.train(method, {"train": data}, TrainingConfig(epochs=80, batch_size=12, optimiser="sgd", lr=0.1), loop.Setting())
+    test = with_frames(clips(60, seed=1), 6).take(range(60))
+    assert test.target is not None
+    found = method.eval().predict(test)["value"]
+    assert float(((found - test.target) ** 2).mean() / test.target.var()) < 0.4
+    for role, features in test.features.items():
+        changed = replace(test, features={**test.features, role: replace(features, values=features.values.flip(3))})
+        assert torch.equal(method.predict(changed)["value"], found) == (role not in roles)
+
+
+def test_streams__side_by_side_are_what_each_finds_alone() -> None:
+    both, batch = build(streams="both").eval(), with_frames(clips()).take(range(9))
+    parts = []
+    for streams in ("dynamic", "static"):
+        alone = build(streams=streams).eval()
+        alone.load_state_dict(
+            {key: value for key, value in both.state_dict().items() if key in alone.state_dict() and "regressor" not in key}, strict=False
+        )
+        parts.append(alone.represent(batch))
+    torch.testing.assert_close(both.represent(batch), torch.cat(parts, dim=1))
+
+
+def test_streams__windows_of_their_own_at_places_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    method, batch, asked = build(streams="both", window=3, static_window=12), with_frames(clips()).take(range(9)), []
+    monkeypatch.setattr(
+        "stages.finetune.methods.action_net.shown",
+        lambda features, window, *, anywhere: (
+            asked.append((features.mask.shape[1], window, anywhere)),
+            shown(features, window, anywhere=anywhere),
+        )[1],
+    )
+    method.train().represent(batch)
+    method.eval().represent(batch)
+    assert asked == [(SEGMENTS, 3, True), (FRAMES, 12, True), (SEGMENTS, 3, False), (FRAMES, 12, False)]
+
+
+def test_streams__padding_of_either_changes_nothing() -> None:
+    method, data = build(streams="both", top=25.0, static_window=12).eval(), with_frames(clips()).take(range(9))
+    longer = {
+        role: Features(F.pad(old.values + 7 * ~old.mask[:, None, :, None], (0, 0, 0, 3), value=-3.0), F.pad(old.mask, (0, 3)))
+        for role, old in data.features.items()
+    }
+    torch.testing.assert_close(method.predict(replace(data, features=longer))["value"], method.predict(data)["value"])
+
+
+def test_streams__both_are_of_the_authors_size() -> None:
+    method = ActionNet(Settings(streams="both"), Context(features={"features": (26, 1024), "static": (80, 2048)}))
+    assert (method.windows, method.regressor[0].in_features) == ({"features": 26, "static": 80}, 1024)
+    sizes = {role: sum(value.numel() for value in module.parameters()) for role, module in method.attentions.items()}
+    assert sizes == {"features": 853_505, "static": 2_557_953}
+
+
 @pytest.mark.parametrize(
     ("top", "target", "said"),
     [
@@ -186,3 +256,23 @@ def test_command__clips_of_different_length(aqa: Callable[..., tuple[int, str, s
     assert (code, "Spearman" in out) == (0, True), err
     code, _, err = aqa(*command, "--set", "target.scaling=standardise", "--name", "below-zero")
     assert (code, "ACTION-NET predicts scores from 0 to" in err) == (2, True), err
+
+
+def test_command__both_streams_from_two_sets_of_features(aqa: Callable[..., tuple[int, str, str]], workspace: Path) -> None:
+    write_feature_set(workspace / "features/routines/i3d")
+    sizes = ("--set", "settings.embedding=8", "--set", "settings.hidden=8", "--set", "settings.window=3")
+    command = ("finetune", "--method", "action-net", "--protocol", "3-fold", "--epochs", "2", "--select", "last", *sizes)
+    both = (*command, "--set", "settings.streams=both")
+    code, _, err = aqa(*both)
+    assert (code, "takes two kinds of features, features and static, and i3d was found for both" in err) == (2, True), err
+    assert "--backbone NAME --set settings.static.backbone=NAME" in err
+    write_feature_set(workspace / "features/routines/resnet50-performer", dimensions=9)
+    code, _, err = aqa(*both, "--backbone", "i3d", "--set", "settings.static.backbone=resnet50-performer")
+    assert code == 0, err
+    assert aqa("evaluate")[0] == 0
+    code, _, err = aqa(
+        *command, "--set", "settings.streams=static", "--set", "settings.static.backbone=resnet50-performer", "--name", "static"
+    )
+    assert code == 0, err
+    code, _, err = aqa(*command, "--set", "settings.streams=statics", "--name", "no")
+    assert (code, "settings.streams" in err or "streams" in err) == (2, True), err

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stages.errors import UsageError
-from stages.skeletons.layouts import LAYOUTS, Layout, layout_named
+from stages.skeletons.layouts import LAYOUTS, Layout, layout_named, name_of_joints
 
 EVERY = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
 
@@ -90,3 +90,10 @@ def test_numbering__as_published(name: str, numbers: dict[str, int]) -> None:
 def test_layout_named__unknown() -> None:
     with pytest.raises(UsageError, match=r"Unknown skeleton 'coco17'\. Did you mean 'coco-17'\?"):
         layout_named("coco17")
+
+
+@EVERY
+def test_name_of_joints__finds_the_layout_and_minds_the_order(layout: Layout) -> None:
+    assert name_of_joints(list(layout.joints)) == layout.name
+    assert name_of_joints(layout.joints[::-1]) == ""
+    assert name_of_joints(()) == ""

@@ -58,6 +58,15 @@ def test_2fps__every_fifteenth_frame_and_black_behind() -> None:
     assert rows[1].tolist() == [240, 255, 270, 285] + [BLANK] * 12
 
 
+def test_5fps_and_1fps__action_net_s_windows_fit_its_routines() -> None:
+    shortest = 87 * 30  # frames of the shortest training routine
+    assert len(_rows(shortest, preset("5fps"))) >= 26
+    assert _rows(shortest, preset("5fps"))[0].tolist() == list(range(0, 96, 6))
+    assert _rows(shortest, preset("1fps"))[:, 0].tolist() == list(range(0, shortest, 30))
+    assert len(_rows(shortest, preset("1fps"))) == 87
+    assert len(_rows(shortest, preset("2fps"))) < 26
+
+
 def test_fps__goes_by_the_frames_own_times() -> None:
     times = np.array([0.0, 0.1, 0.45, 0.52, 0.9, 1.6, 1.98])
     assert timeline(times, Sampling(fps=2.0)).tolist() == [0, 3, 4, 5]  # nearest to 0, .5, 1 and 1.5 s
@@ -170,7 +179,7 @@ def test_contradictions__are_usage_errors() -> None:
 @pytest.mark.parametrize("frames", [8, 15, 16, 17, 102, 103, 104, 160, 1000])
 def test_presets__fit_clips_of_any_length(name, frames) -> None:
     rows = _rows(frames, preset(name))
-    assert rows.shape[1] == 16
+    assert rows.shape[1] == preset(name).length
     assert len(rows) == (preset(name).segments or len(rows))
     assert rows.min() >= BLANK
     assert 0 <= rows.max() < frames

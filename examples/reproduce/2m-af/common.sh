@@ -26,11 +26,18 @@ poses() {
 
 # features SET: of segments of 16 frames.  Paper: n depends on the length; ten of them are ours, as USDL and CoRe take them from AQA-7.
 features() {
-    case $1 in
-        aqa-7) some_may_fail aqa extract-features --dataset aqa-7 --backbone "$BACKBONE" --sampling 10x16 ;;
-        unlv-dive) some_may_fail aqa extract-features --dataset unlv-dive --backbone "$BACKBONE" --sampling even ;;
-        mmfs-63) some_may_fail aqa extract-features "$MMFS_VIDEOS" --set-name mmfs-63 --backbone "$BACKBONE" --sampling even \
-            --manifest "$AQA_WORKSPACE/poses/mmfs-63/manifest.csv" ;;
+    seen_by "$1" "$BACKBONE"
+}
+
+# seen_by SET BACKBONE [OPTION…]
+seen_by() {
+    set=$1 network=$2
+    shift 2
+    case $set in
+        aqa-7) some_may_fail aqa extract-features --dataset aqa-7 --backbone "$network" --sampling 10x16 "$@" ;;
+        unlv-dive) some_may_fail aqa extract-features --dataset unlv-dive --backbone "$network" --sampling even "$@" ;;
+        mmfs-63) some_may_fail aqa extract-features "$MMFS_VIDEOS" --set-name mmfs-63 --backbone "$network" --sampling even \
+            --manifest "$AQA_WORKSPACE/poses/mmfs-63/manifest.csv" "$@" ;;
     esac
 }
 
@@ -85,6 +92,56 @@ both() {
     shift 2
     train "$set-$name" "$set" --method 2m-af --backbone "$BACKBONE" --target-column "$(target "$set")" \
         --set "settings.input.frames=$(frames "$set")" "$@"
+}
+
+# What 2M-AF is compared with ---------------------------------------------------------------------------------------------------------
+
+BASELINES="${BASELINES:-}"      # methods to train as well; empty: their published figures alone.  jrg, falcons (table 2), tsa-net (table 1)
+FLOW="${FLOW-i3d-flow}"         # JRG's second modality, as its authors have it; empty: RGB alone
+JRG_EPOCHS="${JRG_EPOCHS:-}"    # empty: 400, as in the later work that docs/supervised-baselines.md names
+
+# is_wanted METHOD
+is_wanted() {
+    case " $BASELINES " in *" $1 "*) return 0 ;; esac
+    return 1
+}
+
+# jrg SET [OPTION…]: JRG on the scene and on squares around the joints of the set's poses, called SET-jrg; all else as the other rows.
+jrg() {
+    set=$1
+    shift
+    for network in "$BACKBONE" $FLOW; do
+        seen_by "$set" "$network"
+        seen_by "$set" "$network" --patches
+    done
+    epochs=$EPOCHS EPOCHS=$JRG_EPOCHS
+    train "$set-jrg" "$set" --method jrg --backbone "$BACKBONE" --target-column "$(target "$set")" \
+        ${FLOW:+--set "settings.flow.backbone=$FLOW"} "$@"
+    EPOCHS=$epochs
+}
+
+# falcons SET [OPTION…]: FALCONS by joints and video, without its difficulty, which the target is free of; called SET-falcons.
+falcons() {
+    set=$1
+    shift
+    train "$set-falcons" "$set" --method falcons --backbone "$BACKBONE" --target-column "$(target "$set")" \
+        --set settings.difficulty=none --set "settings.input.frames=$(frames "$set")" "$@"
+}
+
+# TSA-Net: the network that learns along, with weights from a file, and where its segments start (the ten of 103 frames that are usual).
+TSA_NET="${TSA_NET:---set settings.backbone.weights=rgb_imagenet.pt --set settings.starts=[0,10,20,30,40,50,60,70,80,87]}"
+TSA_SIZE="${TSA_SIZE:-224}"     # rows and columns of the frames that it sees
+TSA_EPOCHS="${TSA_EPOCHS:-}"    # empty: 20, as in its authors' code
+
+# tsa_net SET [OPTION…]: TSA-Net from frames and the boxes of the set's poses, called SET-tsa-net.
+tsa_net() {
+    set=$1
+    shift
+    some_may_fail aqa extract-maps --dataset "$set" --source frames --size "$TSA_SIZE"
+    epochs=$EPOCHS EPOCHS=$TSA_EPOCHS
+    # shellcheck disable=SC2086  # several words
+    train "$set-tsa-net" "$set" --method tsa-net --target-column "$(target "$set")" $TSA_NET "$@"
+    EPOCHS=$epochs
 }
 
 # from_scratch: options of a CTR-GCN without pretraining; an encoder brings its sizes along.

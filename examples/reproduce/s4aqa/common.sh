@@ -14,6 +14,11 @@ ROUTINES="${ROUTINES:---sampling 2fps --segments 12 --set sampling.starts=even}"
 TRIALS="${TRIALS:---segments 10 --coefficients 16}"                                 # ours: of JIGSAWS's kinematics
 CAPTION="${CAPTION-caption}"            # MTL-AQA's column of commentaries; empty leaves them out of C3D-AVG-MTL
 
+STATIC="${STATIC-}"                     # what sees single frames of the athlete, such as resnet50, for a row of ACTION-NET with both of its streams
+                                        # (table II); the paper has the dynamic stream alone, and empty leaves the row out
+STILLS="${STILLS:---sampling 1fps}"     # ours: which frames, after ACTION-NET's authors
+ESTIMATOR="${ESTIMATOR:-rtmo-s}"        # ours: who finds the athlete in them
+
 # How long, and by what.  EPOCHS is 1000 on MTL-AQA, 500 on Rhythmic Gymnastics (paper) and 1000 on JIGSAWS (ours).
 PRETRAIN_EPOCHS="${PRETRAIN_EPOCHS:-}"  # of `msfr`; empty is as long as it does
 ADAM="${ADAM:---set training.optimiser=adam --set training.lr=5e-4 --set training.weight_decay=1e-4}"   # paper: MTL-AQA; ours: JIGSAWS
@@ -30,6 +35,7 @@ method() {
             echo "${CAPTION:+--set settings.caption=$CAPTION}"
             ;;
         action-net) echo "--method action-net --set settings.streams=dynamic" ;;
+        action-net-both) echo "--method action-net --set settings.streams=both --set settings.static.backbone=$STATIC-performer" ;;
         *) echo "--method s4aqa" ;;
     esac
     case $1 in

@@ -17,6 +17,8 @@ from stages.datasets.generated.motion import Faults
 HIGHEST = 50.0
 SHARES: Mapping[str, float] = {"range": 0.55, "tempo": 0.35, "smoothness": 0.4, "symmetry": 0.45, "tremor": 0.4}
 """Fault → the share of the score that its full strength takes away."""
+SLIP = 0.5
+"""The same of a local fault."""
 JUDGES = 5
 LENIENCY = 1.5
 """Standard deviation of the judges' leniency, points."""

@@ -9,6 +9,8 @@ tremor     arms (most), trunk and pelvis shake at 4 to 6.5 Hz
 ========== ===========================================================================================================
 
 Habits (depth, speed, lean, arm height …) differ by person and are no faults; no two repetitions are quite alike.
+
+A *slip* is a fault of one part of the body in one repetition: an arm stays down, the trunk bends to a side, or the squat is shallow.
 """
 
 from __future__ import annotations
@@ -25,6 +27,30 @@ FPS = 30.0
 FAULTS = ("range", "tempo", "smoothness", "symmetry", "tremor")
 Faults = Mapping[str, float]
 """Fault → strength, from 0 (none) to 1."""
+
+
+SLIPPING = ("left_arm", "right_arm", "trunk", "legs")
+
+
+@dataclass(frozen=True)
+class Slip:
+    """A fault of one part of the body in one repetition.
+
+    Attributes:
+        part: one of :data:`SLIPPING`.
+        repetition: which, from 0.
+        strength: from 0 (none) to 1.
+        side: to which side the trunk bends, the sign of x.
+    """
+
+    part: str
+    repetition: int
+    strength: float
+    side: int
+
+    def of(self, part: str) -> float:
+        """Return the strength for this part, 0 for others."""
+        return self.strength if self.part == part else 0.0
 
 
 @dataclass(frozen=True)
@@ -111,17 +137,27 @@ def draw_chance(random: np.random.Generator) -> Chance:
     )
 
 
-def perform(body: Body, habits: Habits, faults: Faults, chance: Chance) -> Posture:
-    """Return the posture over the T frames of one clip."""
+def starts_of(habits: Habits, faults: Faults, chance: Chance) -> Array:
+    """Return when each repetition begins and the last one ends, (repetitions + 1,) seconds."""
     periods = habits.period * (1 + chance.pace) * (1 - 0.5 * faults["tempo"]) * (1 + (0.03 + 0.17 * faults["tempo"]) * chance.rhythm)
-    starts = chance.before + np.concatenate([[0], np.cumsum(periods)])
+    return np.asarray(chance.before + np.concatenate([[0], np.cumsum(periods)]))
+
+
+def perform(body: Body, habits: Habits, faults: Faults, chance: Chance, slip: Slip | None = None) -> Posture:
+    """Return the posture over the T frames of one clip."""
+    starts = starts_of(habits, faults, chance)
+    periods = np.diff(starts)
+    slip = slip or Slip("legs", 0, 0.0, 1)
+    slipping = np.arange(len(periods)) == slip.repetition
     time = np.arange(round((starts[-1] + chance.after) * FPS)) / FPS
     pause = 0.1 * (1 - faults["tempo"])
 
-    def course(lag: float, breaks: int) -> Array:
-        return _course(time - lag, starts[:-1], periods, 1 + chance.depth, pause, 1.25 * faults["smoothness"], breaks)
+    def course(lag: float, breaks: int, less: float) -> Array:
+        depths = (1 + chance.depth) * (1 - less * slipping)
+        return _course(time - lag, starts[:-1], periods, depths, pause, 1.25 * faults["smoothness"], breaks)
 
-    legs = course(0, chance.breaks[0])
+    legs = course(0, chance.breaks[0], 0.6 * slip.of("legs"))
+    aside = slip.side * slip.of("trunk") * _course(time, starts[:-1], periods, 1.0 * slipping, pause, 0.0, 1)
     drop = habits.depth * body.leg * (1 - 0.6 * faults["range"]) * legs
     height = habits.height * (1 - 0.4 * faults["range"])
     shake = _Shake(time, habits.tremor, chance.phases, faults["tremor"])
@@ -129,7 +165,7 @@ def perform(body: Body, habits: Habits, faults: Faults, chance: Chance) -> Postu
     raise_, spread, elbow = {}, {}, {}
     for number, side in enumerate(SIDES):
         weakness = faults["symmetry"] if side == habits.weak else 0.0
-        arm = course(habits.lag + 0.2 * weakness, chance.breaks[1])
+        arm = course(habits.lag + 0.2 * weakness, chance.breaks[1], 0.8 * slip.of(f"{side}_arm"))
         raise_[side] = np.radians(6) + (height - np.radians(6)) * (1 - 0.45 * weakness) * arm + shake(3 * number, np.radians(3.5))
         spread[side] = habits.spread + shake(3 * number + 1, np.radians(2.5))
         elbow[side] = np.maximum(habits.elbow + shake(3 * number + 2, np.radians(4)), 0)
@@ -140,7 +176,7 @@ def perform(body: Body, habits: Habits, faults: Faults, chance: Chance) -> Postu
         shift=sway + 0.07 * over,
         tilt=np.radians(4) * over,
         lean=np.radians(3) + habits.lean * drop / (0.38 * body.leg) + shake(7, np.radians(0.8)),
-        bend=np.radians(7) * over,
+        bend=np.radians(7) * over + np.radians(20) * aside,
         twist=np.radians(5) * over,
         raise_=raise_,
         spread=spread,

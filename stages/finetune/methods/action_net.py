@@ -1,12 +1,12 @@
 """ACTION-NET: context-aware attention over the segments of a long video (Zeng et al., ACM Multimedia 2020, section 3).
 
-A video is seen in streams; each has a context-aware attention module, and a regressor reads the score from what they find, side by
-side.  Built here is the dynamic stream, on segment features of the whole video, which S4AQA compares with (table II): the static stream
-looks at single frames.
+A video is seen in two streams, the dynamic one in features of segments, the static one in those of single frames that are cut to the
+performer.  Each has a context-aware attention module of its own, and a regressor reads the score from what they find, side by side.
+S4AQA compares with the dynamic stream alone (table II), which is the default here, since it needs one set of features.
 
 The score is a sigmoid times the highest score there can be, and the loss the squared error of its share of that, as in the authors' code
-(there score / 25).  In training a clip shows 26 segments in a row from a random place, at test those in its middle.  A clip with fewer is
-taken as it is: segments beyond it are no neighbours and get no attention.
+(there score / 25).  In training a clip shows 26 segments and 80 frames in a row, each from a random place of its own, at test those in its
+middle.  A clip with fewer is taken as it is: segments beyond it are no neighbours and get no attention.
 """
 
 from __future__ import annotations
@@ -29,19 +29,24 @@ from stages.engine.training import TrainingConfig
 from stages.errors import UsageError
 from stages.finetune.methods.shares import highest_score
 
-ROLES: Mapping[str, tuple[str, ...]] = {"dynamic": ("features",)}
-"""Streams → the features that each looks at."""
+ROLES: Mapping[str, tuple[str, ...]] = {"dynamic": ("features",), "static": ("static",), "both": ("features", "static")}
+"""Streams → the features that they look at."""
 
 
 class Settings(MethodConfig):
     """Settings of the method; the defaults are those of the authors' code."""
 
     features: FeatureInput = FeatureInput()
+    """Of segments, for the dynamic stream."""
+    static: FeatureInput = FeatureInput()
+    """Of single frames, for the static stream."""
     standardise: bool = False
     """Whether features are standardised by the training clips' segments; the authors take them as they are."""
-    streams: Literal["dynamic"] = "dynamic"
+    streams: Literal["dynamic", "static", "both"] = "dynamic"
     window: int = Field(26, ge=1)
     """Segments in a row that a clip shows; of clips with fewer, all."""
+    static_window: int = Field(80, ge=1)
+    """The same of the static stream's frames."""
     top: float | None = Field(None, gt=0)
     """The highest score there can be, in the units that training sees (25 in rhythmic gymnastics); None takes the highest in training."""
     embedding: int = Field(256, ge=1)
@@ -130,6 +135,7 @@ class ActionNet(Assessor):
         self.settings, self.context = settings, context
         self.inputs = Inputs(features=feature_inputs(type(self), settings, context))
         self.roles = self.consumes(settings)
+        self.windows = {"features": settings.window, "static": settings.static_window}
         sizes = {role: int(np.prod(context.features[role][1:])) for role in self.roles}
         self.standardise = nn.ModuleDict({role: Standardise(size) for role, size in sizes.items()})
         self.attentions = nn.ModuleDict(
@@ -168,10 +174,10 @@ class ActionNet(Assessor):
         return {"main": [head, {"params": list(self.attentions.parameters())}]}
 
     def represent(self, batch: Batch) -> Tensor:
-        """Return what the streams find in each clip, side by side, (N, 2 E)."""
+        """Return what the streams find in each clip, side by side, (N, streams · 2 E)."""
         found = []
         for role in self.roles:
-            features = shown(batch.features[role], self.settings.window, anywhere=self.training)
+            features = shown(batch.features[role], self.windows[role], anywhere=self.training)
             found.append(self.attentions[role](self.standardise[role](features.values[:, 0].flatten(2)), features.mask))
         return torch.cat(found, dim=1)
 

@@ -54,6 +54,12 @@ METHODS: Mapping[str, Entry] = {
         "GDLT, CVPR 2022",
         "features",
     ),
+    "jrg": Entry(
+        f"{_METHODS}.jrg:JRG",
+        "what joints near each other have in common and how they differ, in squares around them, and the whole scene",
+        "JRG, ICCV 2019",
+        "features (of the scene and of squares around joints)",
+    ),
     "c3d-avg": Entry(
         f"{_METHODS}.c3d_avg:C3DAVG",
         "mean segment feature to the score, and if told so to attributes and a commentary",
@@ -68,9 +74,21 @@ METHODS: Mapping[str, Entry] = {
     ),
     "action-net": Entry(
         f"{_METHODS}.action_net:ActionNet",
-        "context-aware attention over the segments of a long video",
-        "ACTION-NET (dynamic stream), ACM MM 2020",
-        "features",
+        "context-aware attention over the segments of a long video, over single frames of its performer, or both",
+        "ACTION-NET, ACM MM 2020",
+        "features (a second kind for both streams)",
+    ),
+    "tsa-net": Entry(
+        f"{_METHODS}.tsa_net:TSANet",
+        "video network, trained along, in whose middle the performer's places attend to each other",
+        "TSA-Net, ACM MM 2021",
+        "images, poses",
+    ),
+    "falcons": Entry(
+        f"{_METHODS}.falcons:FALCONS",
+        "execution by joints and video times difficulty by joints, each learned; or the execution alone",
+        "FALCONS, CVPR workshops 2020",
+        "poses, features (either optional), execution and difficulty in the manifest",
     ),
     "s4aqa": Entry(
         f"{_METHODS}.s4aqa:S4AQA",

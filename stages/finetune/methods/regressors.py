@@ -54,6 +54,10 @@ class TableRegressor(Estimator):
     def table(self, records: Records) -> Array:
         """Return one row of finite numbers per clip, (N, D)."""
 
+    def represent(self, records: Records) -> Array:
+        """Return the standardised table, (N, D)."""
+        return self._standardised(records)
+
     def arrays(self) -> dict[str, Array]:
         """Return the fitted arrays."""
         return self._arrays
