@@ -25,7 +25,9 @@
 ``profile``            what a method costs: parameters, operations, time, memory
 ``evaluate``           stage: predictions, metrics with intervals, a report
 ``compare``            stage: evaluations side by side, with paired differences
+``explain``            why a score: what parts of the body and moments cost, by replacement or by gradients
 ``score``              stage: a new video in, a score with its interval and its reliability out
+``export``             stage: models as ONNX and safetensors files, with a card
 ``sweep``              stage: an experiment for every value of one or two settings, as one figure
 =====================  ================================================================================================
 

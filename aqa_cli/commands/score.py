@@ -37,6 +37,13 @@ def command(
     dataset: Annotated[str | None, typer.Option("--dataset", metavar="NAME", help="A set of the workspace, instead of videos.")] = None,
     where: options.WhereOption = None,
     confidence: Annotated[float | None, typer.Option("--confidence", help="Of the intervals; default: 0.9.")] = None,
+    explain: Annotated[
+        str | None, typer.Option("--explain", metavar="HOW", help="Why that score: replacement or gradients; default: none.")
+    ] = None,
+    report: Annotated[
+        bool | None, typer.Option("--report/--no-report", help="Write a page per clip; default: for videos.", show_default=False)
+    ] = None,
+    video: Annotated[bool, typer.Option("--video", help="Draw the explanation over the video, too.")] = False,
     table: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Write the scores as a table, too.")] = None,
     poses: options.PosesOption = None,
     features: options.FeaturesOption = None,
@@ -63,7 +70,7 @@ def command(
     from stages.score.inputs import Networks
     from stages.score.stage import Clips, run
 
-    settings = resolve(ScoreConfig, options.layers(config, assignments, {"confidence": confidence})).config
+    settings = resolve(ScoreConfig, options.layers(config, assignments, {"confidence": confidence, "explain": explain})).config
     outcome = run(
         settings,
         options.run_options(workspace, device=device),
@@ -77,13 +84,15 @@ def command(
         ),
         model=model,
         networks=Networks(_texts(checkpoint, "--checkpoint"), weights_dir),
+        report=report,
+        video=video,
     )
     if table is not None:
         _write(table, outcome.judgements)
     content = {
         "model": outcome.model,
         "confidence": settings.confidence,
-        "clips": [judgement.to_json() for judgement in outcome.judgements],
+        "clips": [each.judgement.to_json() | {"why": [why.to_json() for why in each.explanations]} for each in outcome.scored],
         "failed": dict(outcome.failed),
     }
     console.result(content, as_json=as_json, text=_text(outcome))
@@ -111,11 +120,17 @@ def _values(given: list[str] | None, flag: str) -> dict[str, Any]:
 
 
 def _text(outcome: Outcome) -> str:
+    from stages.score.page import sentence
+
     lines = []
-    for each in outcome.judgements:
+    for scored in outcome.scored:
+        each = scored.judgement
         lines.append(f"{each.clip}: {_said(each)}")
+        lines += [f"  {sentence(why)}" for why in scored.explanations]
         lines += [f"  {text}" for text in _inputs(each)]
         lines += [f"  NOTE: {text}" for text in each.warnings]
+        lines += [f"  page: {outcome.pages[each.clip]}"] if each.clip in outcome.pages else []
+        lines += [f"  video: {outcome.videos[each.clip]}"] if each.clip in outcome.videos else []
     return "\n".join(lines)
 
 

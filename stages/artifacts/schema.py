@@ -42,8 +42,8 @@ class KindSpec:
 
 COMMON_DOCUMENTS = ("config", "provenance")
 
-CARRIED = ("held_out", "known", "places")
-"""What a model carries besides its weights: its predictions of held-out clips, its training targets, where its training clips lie."""
+CARRIED = ("held_out", "known", "places", "best")
+"""What a model carries besides its weights: predictions of held-out clips, training targets, places of training clips, the best of them."""
 
 KINDS: Mapping[str, KindSpec] = {
     "poses": KindSpec(

@@ -5,6 +5,7 @@ held out   what it says of clips that it did not learn from, beside their truth:
 known      the targets of its training clips: what a percentile is counted in
 facts      the range over the training clips of length, frame rate, joints that were not seen …
 places     where (up to :data:`PLACES`) training clips lie in the space that it regresses on, and how far held-out clips are
+best       the training clips of each class with the highest scores: what explanations compare with
 ========== ==============================================================================================================
 
 Held out are the clips that tested the model's fold where there are several folds, so that an experiment's models together calibrate on all
@@ -23,12 +24,18 @@ from stages.arrays import Array
 from stages.engine.conformal import margin
 from stages.engine.records import IMAGES, POSES, FeatureClip, ImageClip, Record, Records
 from stages.engine.targets import Target, group_name
+from stages.skeletons.layouts import layout_named
 from stages.skeletons.poses import PoseSequence
 
 PLACES = 256
 """How many training clips' places a model keeps, at even distances in the order of their targets."""
 NEIGHBOURS = 5
 """A clip's distance from the training clips is the mean over so many nearest ones."""
+
+BEST, GROUPS = 5, 12
+"""So many of the best training clips are kept of each class, of at most so many classes."""
+LARGEST = 1_000_000
+"""Features of more numbers (maps before pooling) are not kept."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,7 @@ class Carried:
         places: (P, D) of training clips, standardised; without elements where the method regresses on nothing that has a place.
         mean, scale: (D,) what they were standardised with.
         distances: (k,) of held-out clips from the training clips.
+        best: the best training clips of every class.
     """
 
     clips: Sequence[str]
@@ -59,6 +67,7 @@ class Carried:
     mean: Array
     scale: Array
     distances: Array
+    best: Sequence[Best] = ()
 
     @property
     def errors(self) -> Array:
@@ -86,11 +95,13 @@ class Carried:
             "places/mean": self.mean,
             "places/scale": self.scale,
         }
+        found |= {f"best/{number}/{name}": array for number, each in enumerate(self.best) for name, array in each.arrays().items()}
         return {name: array for name, array in found.items() if array.size}
 
     def to_json(self) -> dict[str, Any]:
         """Return what its document holds."""
-        return {"held_out": {"of": self.of, "clips": list(self.clips)}, "facts": self.facts}
+        best = [{"clip": each.clip, "group": each.group, "skeleton": each.skeleton()} for each in self.best]
+        return {"held_out": {"of": self.of, "clips": list(self.clips)}, "facts": self.facts, "best": best}
 
     @classmethod
     def read(cls, arrays: Mapping[str, Array], document: Mapping[str, Any]) -> Carried:
@@ -111,7 +122,70 @@ class Carried:
             mean=places["mean"],
             scale=places["scale"],
             distances=at["held_out/distances"],
+            best=[Best.read(arrays, f"best/{number}/", each) for number, each in enumerate(document.get("best", ()))],
         )
+
+
+@dataclass(frozen=True)
+class Best:
+    """One of the best training clips: its poses and features, not its pictures.
+
+    Attributes:
+        clip: its id.
+        group: its class.
+        poses: of its first person; None for methods that take none.
+        features: role → (V, S, D, …), float32.
+    """
+
+    clip: str
+    group: str
+    poses: PoseSequence | None
+    features: Mapping[str, Array]
+
+    @classmethod
+    def of(cls, record: Record, group: str) -> Best:
+        """Return what is kept of a clip."""
+        features = {role: each.values for role, each in record.artifacts.items() if isinstance(each, FeatureClip)}
+        kept = {role: values for role, values in features.items() if values.size <= LARGEST}
+        poses = record.artifacts.get(POSES)
+        return cls(record.clip, group, poses if isinstance(poses, PoseSequence) else None, kept)
+
+    def arrays(self) -> dict[str, Array]:
+        """Return the arrays that a model artifact holds of it."""
+        found = {f"features/{role}": values for role, values in self.features.items()}
+        if self.poses is not None:
+            first = {"positions": self.poses.positions[:1], "confidence": self.poses.confidence[:1], "timestamps": self.poses.timestamps}
+            found |= {f"poses/{name}": array for name, array in first.items()}
+        return found
+
+    def skeleton(self) -> dict[str, str] | None:
+        """Return the layout, units and origin of the poses; None without."""
+        poses = self.poses
+        return None if poses is None else {"layout": poses.layout.name, "units": poses.units, "origin": poses.origin}
+
+    @classmethod
+    def read(cls, arrays: Mapping[str, Array], prefix: str, said: Mapping[str, Any]) -> Best:
+        """Undo :meth:`arrays` and what the document says."""
+        own = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+        features = {name.removeprefix("features/"): array for name, array in own.items() if name.startswith("features/")}
+        poses, skeleton = None, said["skeleton"]
+        if skeleton is not None:
+            positions, confidence, timestamps = (own[f"poses/{name}"] for name in ("positions", "confidence", "timestamps"))
+            layout = layout_named(skeleton["layout"])
+            poses = PoseSequence(positions, confidence, timestamps, layout, skeleton["units"], skeleton["origin"])
+        return cls(said["clip"], said["group"], poses, features)
+
+
+def best_of(records: Records, target: Target) -> list[Best]:
+    """Return the clips of every class with the highest scores, best first; none for levels and actions."""
+    if target.classes:
+        return []
+    found = []
+    for group in target.groups[:GROUPS]:
+        own = [record for record in records if group_name(record.row, target.config) == group]
+        ranked = sorted(own, key=lambda record: (-record.row.number(target.config.resolved_column), record.clip))
+        found += [Best.of(record, group) for record in ranked[:BEST]]
+    return found
 
 
 def places_of(scores: Array) -> Array:

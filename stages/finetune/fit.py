@@ -25,7 +25,7 @@ from stages.engine.targets import Target, group_name
 from stages.evaluate import followed
 from stages.evaluate.figures import SMALLEST_PART
 from stages.evaluate.metrics import spearman
-from stages.finetune.carried import Carried, facts_of, places_of, ranges, standardisation, targets_of
+from stages.finetune.carried import Carried, best_of, facts_of, places_of, ranges, standardisation, targets_of
 from stages.finetune.config import FinetuneConfig
 from stages.finetune.model import Model, choose_reference, construct, predict_clips, reference_arrays
 from stages.finetune.starting import Start
@@ -124,6 +124,7 @@ def _carried(job: Job, model: Model) -> Carried:
         mean=mean,
         scale=scale,
         distances=far,
+        best=best_of(job.train, target),
     )
     if held and places.size:
         placed = model.represent(held, device)

@@ -86,15 +86,14 @@ class Model:
         """Return what the method says of every record, in the units that it sees: ``value`` (N,) or ``scores`` (N, classes), and more."""
         if not isinstance(self.method, Assessor):
             return dict(self.method.predict(records))
-        prepared = self._with_what_is_known(clips if clips is not None else to_clips(records, self.method.inputs), records)
-        return predict_clips(self.method, prepared, device or torch.device("cpu"), self.reference)
+        return predict_clips(self.method, self.prepare(self.method, records, clips), device or torch.device("cpu"), self.reference)
 
-    def _with_what_is_known(self, clips: Clips, records: Records) -> Clips:
-        """Return the clips with their classes, and with what the method is told of a clip beforehand."""
-        assert isinstance(self.method, Assessor)
+    def prepare(self, method: Assessor, records: Records, clips: Clips | None = None) -> Clips:
+        """Return what a network sees of clips: their tensors, their classes, and what the method is told of them beforehand."""
+        clips = clips if clips is not None else to_clips(records, method.inputs)
         rows, names = [record.row for record in records], Context.from_json(self.documents["method"]["context"]).annotations
         group = torch.from_numpy(self.target.group_index(rows))
-        return annotated(replace(clips, group=group), rows, self.method.told(), names)
+        return annotated(replace(clips, group=group), rows, method.told(), names)
 
     def annotate(self, records: Records, device: torch.device | None = None) -> dict[str, tuple[Kind, Sequence[str | float]]]:
         """Return what the method says of each column that it learned beside its target: what that holds, and words or numbers (N,)."""

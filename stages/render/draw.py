@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import numpy as np
 
@@ -18,6 +19,19 @@ from stages.video.opencv import cv2
 
 Colour = tuple[int, int, int]
 """Blue, green, red, 0 to 255."""
+
+
+class Colours(Protocol):
+    """Anything that says which colour a joint has, and which names and boxes have."""
+
+    @property
+    def left(self) -> Colour:
+        """Of names and boxes."""
+        ...
+
+    def of(self, joint: str) -> Colour:
+        """Return the colour of a joint by its name."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -54,7 +68,7 @@ def skeleton_on(
     confidence: Array,
     layout: Layout,
     *,
-    palette: Palette = PALETTES[0],
+    palette: Colours = PALETTES[0],
     interpolated: Array | None = None,
 ) -> None:
     """Draw one person: limbs and joints, fainter the less certain they are.

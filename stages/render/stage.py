@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -16,8 +16,11 @@ from stages.engine.options import RunOptions
 from stages.engine.plan import Failure, Summary
 from stages.errors import AqaError, UsageError
 from stages.render import draw, project
+from stages.render import why as whys
 from stages.render.config import STAGE, RenderConfig
+from stages.render.draw import Colours
 from stages.render.pairs import Pair, PoseFiles, open_poses, pairs
+from stages.render.why import Why
 from stages.skeletons.poses import PoseSequence
 from stages.video import reader, writer
 from stages.video import source as sources
@@ -39,6 +42,7 @@ def run(
     paths: Sequence[Path] = (),
     poses: str | None = None,
     manifest: Path | None = None,
+    why: Path | None = None,
 ) -> tuple[Path, Summary]:
     """Draw every clip that is not drawn yet; return the folder and what was done.
 
@@ -49,6 +53,7 @@ def run(
         paths: videos, frame folders, and folders that are searched for them; none draws on an empty canvas.
         poses: a pose set of the workspace, a folder, a merged file or one clip's file; see :func:`stages.render.pairs.open_poses`.
         manifest: a CSV that says which part of which video a clip is.
+        why: what ``aqa score --explain HOW --json`` said; parts of the body are then coloured by what they cost.
 
     Raises:
         UsageError: a path or a pose set does not exist, or an output would take the place of a video.
@@ -57,6 +62,7 @@ def run(
     if poses is None and not paths and not options.workspace.pose_sets():
         raise UsageError("There is nothing to draw: neither videos nor poses are given.", hint="aqa render VIDEOS --poses SET")
     sources.require(paths)
+    reasons = whys.read(why) if why is not None else {}
     files = open_poses(poses, paths, options.workspace)
     folder = output or options.workspace.root / "renders" / files.name
     rows = manifests.read(manifest) if manifest else None
@@ -74,19 +80,28 @@ def run(
         options.progress.note(f"{len(summary.skipped)} are there already, and are not drawn again, even from new poses; --overwrite does.")
     if options.shard.index == 0:
         summary.failed = [Failure(clip, "ArtifactError", reason) for clip, reason in found.missing.items()]
-    _draw_all(todo, files, config, options, folder, summary)
+    for pair, _ in todo:
+        if reasons and pair.clip not in reasons:
+            options.progress.note(f"{pair.clip} is not explained in {why}, and is drawn as ever.")
+    _draw_all(todo, files, config, options, folder, summary, reasons)
     return folder, summary
 
 
 def _draw_all(
-    todo: Sequence[tuple[Pair, Path]], files: PoseFiles, config: RenderConfig, options: RunOptions, folder: Path, summary: Summary
+    todo: Sequence[tuple[Pair, Path]],
+    files: PoseFiles,
+    config: RenderConfig,
+    options: RunOptions,
+    folder: Path,
+    summary: Summary,
+    reasons: Mapping[str, Why],
 ) -> None:
     log = plan.failures_file(folder, options.shard)
     with options.progress.task(STAGE, len(todo)) as task:
         for pair, place in todo:
             task.advance(0, pair.clip)
             try:
-                render(files.read(pair.poses), pair.source, place, config, options.progress.note)
+                render(files.read(pair.poses), pair.source, place, config, options.progress.note, reasons.get(pair.clip))
                 summary.done.append(pair.clip)
             except Exception as error:
                 if isinstance(error, AqaError) and error.exit_code in (2, 5):
@@ -99,7 +114,14 @@ def _draw_all(
     plan.record_failures(log, summary.failed)
 
 
-def render(poses: PoseSequence, source: Source | None, place: Path, config: RenderConfig, note: Callable[[str], None]) -> None:
+def render(
+    poses: PoseSequence,
+    source: Source | None,
+    place: Path,
+    config: RenderConfig,
+    note: Callable[[str], None],
+    why: Why | None = None,
+) -> None:
     """Draw one clip and write it to ``place``: an mp4, a PNG or a folder, as ``config`` says.
 
     Raises:
@@ -108,7 +130,7 @@ def render(poses: PoseSequence, source: Source | None, place: Path, config: Rend
     if source is not None and poses.positions.shape[3] == 3:
         note(f"{place.stem}: 3-D skeletons are drawn on an empty canvas, without the video.")
         source = None
-    fps, images = over_video(poses, source, place.stem, config, note) if source else on_canvas(poses, config)
+    fps, images = over_video(poses, source, place.stem, config, note, why) if source else on_canvas(poses, config, why)
     with closing(images):
         if config.output == "sheet":
             writer.save_image(place, draw.sheet(list(images)))
@@ -122,7 +144,9 @@ def render(poses: PoseSequence, source: Source | None, place: Path, config: Rend
                     append(image)
 
 
-def over_video(poses: PoseSequence, source: Source, where: str, config: RenderConfig, note: Callable[[str], None]) -> tuple[float, Images]:
+def over_video(
+    poses: PoseSequence, source: Source, where: str, config: RenderConfig, note: Callable[[str], None], why: Why | None = None
+) -> tuple[float, Images]:
     """Return the frames per second, and the chosen frames of the video with the people drawn on them.
 
     Raises:
@@ -145,21 +169,25 @@ def over_video(poses: PoseSequence, source: Source, where: str, config: RenderCo
                 image = frame.image.copy()  # the reader may give one frame twice
                 at = frame.index if by_index else _nearest(poses.timestamps, frame.time)
                 if at is not None and at < poses.frames:
-                    _people_on(image, shown, at, config)
+                    _people_on(image, shown, at, config, why)
+                if why is not None:
+                    why.on(image, frame.time)
                 draw.caption_on(image, _caption(frame.index, frame.time))
                 yield image
 
     return info.fps / config.every, images()
 
 
-def on_canvas(poses: PoseSequence, config: RenderConfig) -> tuple[float, Images]:
+def on_canvas(poses: PoseSequence, config: RenderConfig, why: Why | None = None) -> tuple[float, Images]:
     """Return the frames per second, and the chosen frames of the poses on an empty canvas."""
     shown, width, height = project.on_canvas(poses)
 
     def images() -> Images:
         for frame in chosen_of(poses.frames, config):
             image = draw.blank(width, height)
-            _people_on(image, shown, frame, config)
+            _people_on(image, shown, frame, config, why)
+            if why is not None:
+                why.on(image, float(poses.timestamps[frame]))
             draw.caption_on(image, _caption(frame, float(poses.timestamps[frame])))
             yield image
 
@@ -174,11 +202,13 @@ def chosen_of(total: int, config: RenderConfig) -> list[int]:
     return [frames[int((tile + 0.5) * len(frames) / config.tiles)] for tile in range(config.tiles)]
 
 
-def _people_on(image: Array, poses: PoseSequence, frame: int, config: RenderConfig) -> None:
+def _people_on(image: Array, poses: PoseSequence, frame: int, config: RenderConfig, why: Why | None = None) -> None:
     names = poses.clip.get("people")
     people = len(poses.positions)
     for person in range(people):
-        palette = draw.PALETTES[person % len(draw.PALETTES)]
+        palette: Colours = draw.PALETTES[person % len(draw.PALETTES)]
+        if why is not None and person == 0:  # explanations are of the first person
+            palette = why.shades(poses.layout, float(poses.timestamps[frame]))
         positions = poses.positions[person, frame]
         filled = None if poses.interpolated is None else poses.interpolated[person, frame]
         draw.skeleton_on(image, positions, poses.confidence[person, frame], poses.layout, palette=palette, interpolated=filled)

@@ -7,8 +7,10 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 
+from stages.arrays import Array
 from stages.datasets.manifest import Row
 from stages.engine.method import Assessor
 from stages.engine.options import RunOptions
@@ -70,6 +72,19 @@ class Ensemble:
         for column, why in self.needs().items():
             if row.text(column) == "":
                 raise UsageError(f"Nothing is known of {name}'s '{column}': {why}.", hint=f"--with {column}=VALUE, or --manifest FILE")
+
+    def judging(self, row: Row) -> list[Model]:
+        """Return the models that judge a clip."""
+        return [self.models[number] for number in self._judges(row)]
+
+    def known(self, row: Row) -> Array:
+        """Return the training scores (N,) of a clip's class, or of all where none is known of it, as the first of its judges saw them."""
+        model = self.judging(row)[0]
+        if model.carried is None or model.target.classes:
+            return np.zeros(0)
+        group = group_name(row, model.target.config)
+        own = model.carried.groups == model.target.groups.index(group) if group in model.target.groups else slice(None)
+        return np.asarray(model.carried.scores[own])
 
     def judge(self, records: Records, confidence: float, device: torch.device) -> list[Judgement]:
         """Return what the models say of every clip.

@@ -161,6 +161,8 @@ def _with_doubts(judgement: Judgement, panel: _Panel, record: Record, likeness: 
     """Return the judgement with the clip's facts, and with what makes it doubtful."""
     facts, carried, models = facts_of(record), panel.carried, panel.models
     doubts = differences(facts, _widest([each.facts for each in carried])) if carried else []
+    if learned := sum(record.clip in model.documents["training"]["clips"] for model in models):
+        doubts.append(f"{learned} of {len(models)} models learned from it, so its score flatters; aqa evaluate leaves them out")
     if text := unlike(likeness, sum(len(each.distances) for each in carried)):
         doubts.append(text)
     group = group_name(record.row, models[0].target.config)

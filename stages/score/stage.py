@@ -7,20 +7,26 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stages.artifacts.collection import Collection
+from stages.artifacts.store import replacing_path
 from stages.datasets.manifest import Manifest, Row, Value
 from stages.engine import device as devices
 from stages.engine.opening import Places, open_clips
 from stages.engine.options import RunOptions
-from stages.engine.records import IMAGES, POSES, ClipSet
+from stages.engine.records import IMAGES, POSES, ClipSet, Record
 from stages.errors import ArtifactError, UsageError
 from stages.finetune.model import roles_of
-from stages.score import ensemble, inputs
+from stages.render.why import Why, caption_of
+from stages.score import ensemble, inputs, page
 from stages.score.config import ScoreConfig
 from stages.score.ensemble import Ensemble
+from stages.score.explaining import Explainers
 from stages.score.inputs import Making, Networks
 from stages.score.judgement import Judgement
+from stages.score.page import Scored
+from stages.skeletons.poses import PoseSequence
 from stages.video import footage as videos
-from stages.video.footage import Request
+from stages.video.footage import Footage, Request
+from stages.video.frame import Source
 
 
 @dataclass(frozen=True)
@@ -50,24 +56,44 @@ class Outcome:
 
     Attributes:
         model: the name of the experiment or file.
-        judgements: of every clip that could be scored.
+        scored: every clip that could be scored, with what its page shows.
         failed: clip → why it could not.
+        pages: clip → its page, where pages were written.
+        videos: clip → its video with the explanation drawn over it, where such were made.
     """
 
     model: str
-    judgements: Sequence[Judgement]
+    scored: Sequence[Scored]
     failed: Mapping[str, str]
+    pages: Mapping[str, Path] = field(default_factory=dict)
+    videos: Mapping[str, Path] = field(default_factory=dict)
+
+    @property
+    def judgements(self) -> list[Judgement]:
+        """What the models say of every clip."""
+        return [each.judgement for each in self.scored]
 
 
-def run(config: ScoreConfig, options: RunOptions, clips: Clips, *, model: str | None = None, networks: Networks | None = None) -> Outcome:
+def run(
+    config: ScoreConfig,
+    options: RunOptions,
+    clips: Clips,
+    *,
+    model: str | None = None,
+    networks: Networks | None = None,
+    report: bool | None = None,
+    video: bool = False,
+) -> Outcome:
     """Score clips.
 
     Args:
-        config: how sure intervals are to be.
+        config: how sure intervals are to be, and how scores are explained.
         options: where and how to run.
         clips: videos, or a set of the workspace.
         model: an experiment's name or folder, or a model's file; None takes the only experiment.
         networks: where weights lie that a name does not find.
+        report: whether a page is written for every clip; None writes them for videos.
+        video: whether every clip is drawn with its explanation over it, beside its page.
 
     Raises:
         UsageError: no clip is named, or a name does not exist; something must be known of a clip that is not; what the model learned from
@@ -79,23 +105,80 @@ def run(config: ScoreConfig, options: RunOptions, clips: Clips, *, model: str | 
         raise UsageError(
             "Videos or a set of the workspace are scored: give one of them.", hint="aqa score VIDEO|FOLDER …, or aqa score --dataset NAME"
         )
+    if video and config.explain == "none":
+        raise UsageError("A video shows why a score is what it is, and nobody asked.", hint="--explain replacement")
     judges = ensemble.read(model, options)
     if clips.paths:
-        data, failed, names = _filmed(judges, clips, options, networks or Networks())
+        data, failed, footage = _filmed(judges, clips, options, networks or Networks())
+        names = footage.names
+        sources = {names.get(clip, clip): source for clip, source in footage.found.sources.items()}
     else:
-        data, failed, names = _known(judges, clips, options), {}, {}
+        data, failed, names, sources = _known(judges, clips, options), {}, {}, {}
     rows = data.manifest.where(clips.where if clips.dataset is not None else ()).rows
     for row in rows:
         judges.check(row, names.get(row.clip, row.clip))
     records = data.load([row.clip for row in rows])
-    judgements: list[Judgement] = []
+    device = devices.choose(options.device)
+    explainers = None if config.explain == "none" else Explainers(config.explain, device)
+    scored: list[Scored] = []
     with options.progress.task(f"scoring with {len(judges.models)} model(s)", len(records)) as task:
         for start in range(0, len(records), BATCH):
             part = records[start : start + BATCH]
-            judgements += judges.judge(part, config.confidence, devices.choose(options.device))
-            task.advance(len(part))
-    judgements = [replace(each, clip=names.get(each.clip, each.clip)) for each in judgements]
-    return Outcome(judges.name, judgements, {names.get(clip, clip): why for clip, why in failed.items()})
+            for record, judgement in zip(part, judges.judge(part, config.confidence, device), strict=True):
+                name = names.get(record.clip, record.clip)
+                scored.append(_scored(judges, record, replace(judgement, clip=name), explainers))
+                task.advance(1, name)
+    outcome = Outcome(judges.name, scored, {names.get(clip, clip): why for clip, why in failed.items()})
+    wanted = bool(clips.paths) if report is None else report
+    if wanted:
+        outcome = replace(outcome, pages=_write(outcome, options))
+    return replace(outcome, videos=_film(outcome, sources, options)) if video else outcome
+
+
+def _scored(judges: Ensemble, record: Record, judgement: Judgement, explainers: Explainers | None) -> Scored:
+    """Return a judged clip with what its page shows."""
+    models = judges.judging(record.row)
+    poses = record.artifacts.get(POSES)
+    return Scored(
+        judgement,
+        explainers.explain(models, record) if explainers else (),
+        poses if isinstance(poses, PoseSequence) else None,
+        judges.known(record.row),
+        judges.name,
+        models[0].documents["provenance"],
+    )
+
+
+def _film(outcome: Outcome, sources: Mapping[str, Source], options: RunOptions) -> dict[str, Path]:
+    """Draw every clip that is explained by its poses: over its video, where there is one."""
+    from stages.render.config import RenderConfig
+    from stages.render.stage import render
+
+    folder, films = _reports(outcome, options), {}
+    with options.progress.task("drawing", len(outcome.scored)) as task:
+        for each in outcome.scored:
+            why = next((why for why in each.explanations if why.of == POSES), None)
+            if why is not None and each.poses is not None:
+                name = each.judgement.clip
+                films[name] = place = folder / f"{name}.mp4"
+                shown = Why(why, caption_of(each.judgement.to_json()))
+                render(each.poses, sources.get(name), place, RenderConfig(), options.progress.note, shown)
+            task.advance(1, each.judgement.clip)
+    return films
+
+
+def _reports(outcome: Outcome, options: RunOptions) -> Path:
+    return options.workspace.root / "scored" / "reports" / outcome.model
+
+
+def _write(outcome: Outcome, options: RunOptions) -> dict[str, Path]:
+    """Write every clip's page."""
+    folder, pages = _reports(outcome, options), {}
+    for each in outcome.scored:
+        path = pages[each.judgement.clip] = folder / f"{each.judgement.clip}.html"
+        with replacing_path(path) as temporary:
+            temporary.write_text(page.render(each), encoding="utf-8")
+    return pages
 
 
 BATCH = 64
@@ -111,10 +194,8 @@ def _roles(judges: Ensemble) -> dict[str, str | None]:
     return roles_of(judges.models[0].documents["method"])
 
 
-def _filmed(
-    judges: Ensemble, clips: Clips, options: RunOptions, networks: Networks
-) -> tuple[ClipSet, Mapping[str, str], Mapping[str, str]]:
-    """Make what the models need of videos; return the clips that all of it could be made of, why others could not, and all clips' names."""
+def _filmed(judges: Ensemble, clips: Clips, options: RunOptions, networks: Networks) -> tuple[ClipSet, Mapping[str, str], Footage]:
+    """Make what the models need of videos; return the clips that all of it could be made of, why others could not, and the videos."""
     request = Request(paths=clips.paths, manifest=clips.manifest, where=clips.where, by_content=True, set_name="scored")
     footage = videos.gather(request, options, [options.workspace.root])
     rows = inputs.rows_of(footage, clips.known)
@@ -132,7 +213,7 @@ def _filmed(
     if not len(kept):
         told = "; ".join(f"{footage.names.get(clip, clip)}: {why}" for clip, why in list(failed.items())[:3])
         raise ArtifactError(f"None of {len(failed)} video(s) could be scored: {told}")
-    return ClipSet("scored", collections, kept), failed, footage.names
+    return ClipSet("scored", collections, kept), failed, footage
 
 
 def _known(judges: Ensemble, clips: Clips, options: RunOptions) -> ClipSet:

@@ -65,21 +65,26 @@ def scale_by_trunk(positions: Array, layout: Layout) -> Array:
     return positions / trunk_length(positions, layout)
 
 
-def face_camera(positions: Array, layout: Layout) -> Array:
-    """Turn 3-D bodies about the vertical (y) axis so that the mean hip-to-hip direction is x; 2-D is returned as it is."""
+def facing(positions: Array, layout: Layout) -> Array | None:
+    """Return the rotation (3, 3) about the vertical (y) axis after which the mean hip-to-hip direction is x; None where nothing says it."""
     if positions.shape[-1] != 3 or not {"left_hip", "right_hip"} <= set(layout.index):
-        return positions
+        return None
     across = positions[:, :, layout.index["left_hip"]] - positions[:, :, layout.index["right_hip"]]
     across = across[np.isfinite(across).all(axis=-1)]
     if not across.size:
-        return positions
+        return None
     x, _, z = across.mean(axis=0)
     length = float(np.hypot(x, z))
     if length == 0:
-        return positions
+        return None
     cos, sin = x / length, z / length
-    rotation = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], dtype=positions.dtype)
-    return positions @ rotation.T
+    return np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]], dtype=positions.dtype)
+
+
+def face_camera(positions: Array, layout: Layout) -> Array:
+    """Turn 3-D bodies about the vertical (y) axis so that the mean hip-to-hip direction is x; 2-D is returned as it is."""
+    rotation = facing(positions, layout)
+    return positions if rotation is None else positions @ rotation.T
 
 
 def flatten(positions: Array, *, facing: bool = False) -> Array:

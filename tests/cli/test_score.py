@@ -190,3 +190,65 @@ def test_video__by_poses_as_in_training(aqa, workspace, films, tmp_path) -> None
     code, _, err = aqa("score", broken, "--model", "own")
     assert code == 3
     assert "None of 1 video(s) could be scored: broken: " in err
+
+
+def test_why__in_text_json_page_and_video(aqa, workspace, films, tmp_path) -> None:
+    (tmp_path / "m.csv").write_text("clip,score,subject\ns01-c1,10,a\ns02-c1,20,b\ns03-c1,30,c")
+    extract = ("--estimator", "tiny", "--set-name", "squats", "--manifest", tmp_path / "m.csv")
+    assert aqa("extract-pose", films, *extract)[0] == 0
+    assert aqa("finetune", "--dataset", "squats", "--method", "kinematics-ridge", "--protocol", "leave-one-out", "--name", "own")[0] == 0
+    own = films / "s01-c1.mp4"
+    code, out, err = aqa("score", own, "--explain", "replacement", "--video")
+    assert code == 0, err
+    reports = workspace / "scored/reports/own"
+    assert "costs " in out
+    assert f"  page: {reports / 's01-c1.html'}" in out
+    assert f"  video: {reports / 's01-c1.mp4'}" in out
+    page = (reports / "s01-c1.html").read_text()
+    assert "Why: poses" in page
+    assert page.count('class="limb left"') > 20
+    for outside in ("http://", "https://", "src="):
+        assert outside not in page
+    code, out, _ = aqa("score", own, "--explain", "replacement", "--json", "--no-report")
+    assert code == 0
+    (why,) = json.loads(out)["clips"][0]["why"]
+    assert why["parts"][-1] == "whole body"
+    assert np.shape(why["grid"]) == (6, 8)
+    (tmp_path / "s.json").write_text(out)
+    code, _, err = aqa("render", own, "--poses", "squats", "--why", tmp_path / "s.json", "--sheet", "3", "-o", tmp_path / "drawn")
+    assert code == 0, err
+    plain = aqa("render", own, "--poses", "squats", "--sheet", "3", "-o", tmp_path / "plain")
+    assert plain[0] == 0
+    assert (tmp_path / "drawn/s01-c1.png").read_bytes() != (tmp_path / "plain/s01-c1.png").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--video",), "A video shows why a score is what it is, and nobody asked."),
+        (("--explain", "gradients"), "Gradients are those of networks; this method is fitted in one call."),
+        (("--explain", "magic"), "explain"),
+    ],
+)
+def test_why__errors(aqa, workspace, model, arguments, message) -> None:
+    code, _, err = aqa("score", "--dataset", "arms", "--model", model, *arguments)
+    assert code == 2
+    assert message in err
+
+
+MISFIT = {"of": "poses", "how": "x", "parts": ["a"], "edges": [0, 1], "grid": [[1, 2]], "totals": [1]}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({}, "does not say why scores are what they are."),
+        ({"clips": [{"clip": "a", "score": 1.0, "why": []}]}, "explains no scores by poses."),
+        ({"clips": [{"clip": "a", "score": 1.0, "why": [MISFIT]}]}, "does not say why scores are what they are."),
+    ],
+)
+def test_render__of_what_is_no_explanation(aqa, workspace, model, tmp_path, content, message) -> None:
+    (tmp_path / "s.json").write_text(json.dumps(content))
+    code, _, err = aqa("render", "--poses", "arms", "--why", tmp_path / "s.json")
+    assert code == 3
+    assert message in err
