@@ -86,13 +86,14 @@ class Ensemble:
         own = model.carried.groups == model.target.groups.index(group) if group in model.target.groups else slice(None)
         return np.asarray(model.carried.scores[own])
 
-    def judge(self, records: Records, confidence: float, device: torch.device) -> list[Judgement]:
+    def judge(self, records: Records, confidence: float, device: torch.device, dataset: str = "") -> list[Judgement]:
         """Return what the models say of every clip.
 
         Args:
             records: the clips.
             confidence: of intervals and sets.
             device: where networks run.
+            dataset: the set that the clips are of; "" for new videos.
         """
         parts: dict[tuple[int, ...], list[int]] = defaultdict(list)
         for number, record in enumerate(records):
@@ -100,7 +101,7 @@ class Ensemble:
         found: dict[int, Judgement] = {}
         for judges, numbers in parts.items():
             own = [records[number] for number in numbers]
-            found |= dict(zip(numbers, judged([self.models[judge] for judge in judges], own, confidence, device), strict=True))
+            found |= dict(zip(numbers, judged([self.models[judge] for judge in judges], own, confidence, device, dataset), strict=True))
         return [found[number] for number in range(len(records))]
 
     def _judges(self, row: Row) -> tuple[int, ...]:

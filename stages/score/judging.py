@@ -27,8 +27,8 @@ from stages.finetune.model import Model
 from stages.score.judgement import Interval, Judgement, differences, unlike
 
 
-def judged(models: Sequence[Model], records: Records, confidence: float, device: torch.device) -> list[Judgement]:
-    """Return what the models say of clips that all of them judge.
+def judged(models: Sequence[Model], records: Records, confidence: float, device: torch.device, dataset: str = "") -> list[Judgement]:
+    """Return what the models say of clips that all of them judge; ``dataset`` is the set that they are of, "" for new videos.
 
     Raises:
         ArtifactError: a model predicts what is no number.
@@ -38,7 +38,7 @@ def judged(models: Sequence[Model], records: Records, confidence: float, device:
     found = []
     for number, record in enumerate(records):
         judgement = panel.label(number, record) if panel.target.classes else panel.score(number, record)
-        found.append(_with_doubts(judgement, panel, record, near[number]))
+        found.append(_with_doubts(judgement, panel, record, near[number], dataset))
     return found
 
 
@@ -157,11 +157,12 @@ def _likeness(models: Sequence[Model], records: Records, device: torch.device) -
     return [float((1 + each) / (1 + count)) if count else None for each in farther]
 
 
-def _with_doubts(judgement: Judgement, panel: _Panel, record: Record, likeness: float | None) -> Judgement:
+def _with_doubts(judgement: Judgement, panel: _Panel, record: Record, likeness: float | None, dataset: str) -> Judgement:
     """Return the judgement with the clip's facts, and with what makes it doubtful."""
     facts, carried, models = facts_of(record), panel.carried, panel.models
     doubts = differences(facts, _widest([each.facts for each in carried])) if carried else []
-    if learned := sum(record.clip in model.documents["training"]["clips"] for model in models):
+    own = [model.documents for model in models if model.documents["data"]["dataset"] == dataset]
+    if learned := sum(record.clip in each["training"]["clips"] for each in own):
         doubts.append(f"{learned} of {len(models)} models learned from it, so its score flatters; aqa evaluate leaves them out")
     if text := unlike(likeness, sum(len(each.distances) for each in carried)):
         doubts.append(text)

@@ -124,7 +124,7 @@ def run(
     with options.progress.task(f"scoring with {len(judges.models)} model(s)", len(records)) as task:
         for start in range(0, len(records), BATCH):
             part = records[start : start + BATCH]
-            for record, judgement in zip(part, judges.judge(part, config.confidence, device), strict=True):
+            for record, judgement in zip(part, judges.judge(part, config.confidence, device, data.name), strict=True):
                 name = names.get(record.clip, record.clip)
                 scored.append(_scored(judges, record, replace(judgement, clip=name), explainers))
                 task.advance(1, name)

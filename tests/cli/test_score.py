@@ -54,6 +54,7 @@ def test_text__says_what_people_need(aqa, workspace, model) -> None:
     assert code == 0
     first, second, *_ = out.splitlines()
     assert first.startswith("s0/clip-0: ")
+    assert out.count("NOTE: 2 of 3 models learned from it, so its score flatters; aqa evaluate leaves them out") == 3
     assert "with 90%  above " in first
     assert second == "  poses: 0.8 s, 30 frames per second, joints seen in 100%, mean confidence 1.00"
     table = list(csv.DictReader((workspace / "s.csv").open()))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from stages.datasets import generated, manifest
-from stages.datasets.generated import FAULTS, Clip, clean_motion, faults_of, judges, load_poses
+from stages.datasets.generated import FAULTS, FPS, Clip, adapter_of, bodies, clean_motion, faults_of, judges, load_poses, motion, slip_of
 from stages.datasets.registry import adapter_for, inputs_of
 from stages.engine.seeding import generator
 from stages.errors import UsageError
@@ -256,3 +257,42 @@ def test_variant__unknown_name_is_refused(aqa, workspace) -> None:
     code, _, err = aqa("import-poses", "--dataset", "generated-big")
     assert code == 2
     assert "Unknown data set 'generated-big'. Did you mean 'generated'?" in err
+
+
+def test_slips__one_part_in_one_repetition() -> None:
+    scan = adapter_of("12x3+2-slips").scan(Path())
+    rows = scan.manifest.by_clip()
+    slipped = [row for row in rows.values() if row.text("slip")]
+    assert {row.text("slip") for row in slipped} == {"left_arm", "right_arm", "trunk", "legs"}
+    assert 0.6 < len(slipped) / 36 < 1
+    for row in slipped:
+        assert 0 < row.number("score.slip_start") < row.number("score.slip_end")
+        assert 0.3 <= row.number("score.fault_slip") <= 1
+    without = [row for row in rows.values() if row.clip.startswith("s") and not row.text("slip")]
+    assert np.mean([row.number("score.true") for row in without]) > np.mean([row.number("score.true") for row in slipped]) + 5
+
+
+@pytest.mark.parametrize("part", ["left_arm", "right_arm", "trunk", "legs"])
+def test_slip__changes_its_part_in_its_repetition_alone(part: str) -> None:
+    clip = Clip("s01/c1", 0)
+    body, habits = bodies.draw_body(clip.random_of_subject("body")), motion.draw_habits(clip.random_of_subject("habits"))
+    chance, faults = motion.draw_chance(clip.random("chance")), dict.fromkeys(FAULTS, 0.0)
+    clean = bodies.joints(body, motion.perform(body, habits, faults, chance))
+    slip = motion.Slip(part, 1, 0.8, 1)
+    moved = np.linalg.norm(bodies.joints(body, motion.perform(body, habits, faults, chance, slip)) - clean, axis=2)
+    starts = motion.starts_of(habits, faults, chance)
+    time = np.arange(len(clean)) / FPS
+    during = (time >= starts[1] - 0.1) & (time <= starts[2] + 0.1)
+    assert moved[~during].max() < 0.02
+    hand = {side: KINECT_25.index[f"{side}_wrist"] for side in ("left", "right")}
+    if part.endswith("arm"):
+        own, other = ("left", "right") if part == "left_arm" else ("right", "left")
+        assert moved[during, hand[own]].max() > 0.3
+        assert moved[:, hand[other]].max() < 1e-9
+    else:
+        assert moved[during, KINECT_25.index["spine_shoulder"]].max() > 0.04
+
+
+def test_slips__are_no_part_of_the_other_sets() -> None:
+    assert "slip" not in adapter_of("3x1").scan(Path()).manifest.columns
+    assert slip_of(Clip("s01/c1", 0)) is None
