@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +15,23 @@ from stages.arrays import Array
 from stages.artifacts import store
 from stages.artifacts.provenance import of_inputs
 from stages.configuration import differing_keys
-from stages.datasets.manifest import Row
+from stages.datasets.manifest import Manifest, Row, is_numeric
 from stages.datasets.splits import group_of
 from stages.engine import device as devices
 from stages.engine.method import Assessor
 from stages.engine.opening import Places, open_clips
 from stages.engine.options import RunOptions
-from stages.engine.records import ClipSet, Record
+from stages.engine.records import POSES, ClipSet, Record
 from stages.engine.targets import Target, group_name, has_target
 from stages.errors import ArtifactError, UsageError, some, unknown_name
 from stages.evaluate.evaluation import Curves, Representation
 from stages.evaluate.followed import Followed, followed
+from stages.evaluate.groups import telling
 from stages.evaluate.networks import networks
 from stages.evaluate.table import NUMBER, ONE_GROUP, Table, in_order
 from stages.finetune.model import Model, roles_of
 from stages.finetune.starting import INDEX
+from stages.skeletons.poses import PoseSequence
 from stages.workspace import folded, only_one
 
 PICTURED = 2000
@@ -53,6 +55,7 @@ class Collected:
         representations: what the first model makes of its test clips, and of the training clips whose labels its protocol withheld; empty
             for methods that represent nothing.
         followed: ρ of held-out clips while the models trained.
+        poses: returns those of a clip; None where the models took none.
     """
 
     table: Table
@@ -61,6 +64,7 @@ class Collected:
     curves: Curves = field(default_factory=dict)
     representations: Sequence[Representation] = ()
     followed: Followed = field(default_factory=dict)
+    poses: Callable[[str], PoseSequence] | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,7 @@ def collect(name: str, index: Mapping[str, Any], options: RunOptions, places: Pl
     _check_same_settings(name, members)
     seeds = tuple(dict.fromkeys(str(entry["seed"]) for entry in entries))
     table = _table(rows, seeds, members[0].target)
+    table = replace(table, columns=_texts(data.manifest, table, members[0].target))
     lineage = of_inputs("models", ((member.id, member.fingerprint, member.documents["provenance"]) for member in members))
     facts = _facts(index, members, seeds, table)
     facts["stamps"] += _unscaled(rows)
@@ -134,7 +139,8 @@ def collect(name: str, index: Mapping[str, Any], options: RunOptions, places: Pl
     if found := networks(made_of):
         facts = {**facts, "features by": "; ".join(found)}
     rank = followed((member.documents["data"], member.documents["training"]) for member in members)
-    return Collected(table, facts, [lineage, *made_of], _curves(members), representations, rank)
+    poses = (lambda clip: data.load([clip])[0].poses) if POSES in data.collections else None
+    return Collected(table, facts, [lineage, *made_of], _curves(members), representations, rank, poses)
 
 
 def _read_index(path: Path) -> dict[str, Any]:
@@ -286,6 +292,13 @@ def _table(rows: Mapping[str, Mapping[str, Any]], seeds: tuple[str, ...], target
     )
 
 
+def _texts(manifest: Manifest, table: Table, target: Target) -> dict[str, Array]:
+    """Return the columns of text that tell groups of the clips apart; neither the target nor what the folds show anyway."""
+    rows, others = manifest.by_clip(), (target.config.resolved_column, "split")
+    names = [name for name in manifest.columns if not is_numeric(name) and name not in others]
+    return telling({name: [rows[clip].text(name) for clip in table.clips.tolist()] for name in names})
+
+
 def _columns(rows: Mapping[str, Mapping[str, Any]], key: str) -> list[str]:
     return list(next(iter(rows.values()))[key])
 
@@ -312,6 +325,7 @@ def _facts(index: Mapping[str, Any], members: Sequence[_Member], seeds: tuple[st
         "task": target.task,
         "target": target.resolved_column,
         "protocol": index["protocol"],
+        **({"where": where} if (where := members[0].documents["data"].get("where")) else {}),
         "select": ", ".join(select),
         "seeds": list(seeds),
         "folds": len({entry["fold"] for entry in index["models"]}),

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stages.arrays import Array
 from stages.evaluate.figures import Figures
 from stages.evaluate.followed import Followed
 from stages.evaluate.table import Table
+
+if TYPE_CHECKING:
+    from stages.evaluate.shown import Strips
 
 Curves = Mapping[str, Sequence[Sequence[float]]]
 """Term of the loss → one curve per model, a value per epoch."""
@@ -51,6 +54,7 @@ class Evaluation:
         curves: how the models were trained; empty where nothing was trained in epochs.
         representations: of the first model's test clips, and of the clips whose labels its protocol withheld; empty where it has none.
         followed: ρ of held-out clips while the models trained; empty where nothing was followed.
+        strips: poses of some of the worst and the best clips; empty where the models took no poses.
     """
 
     name: str
@@ -62,6 +66,7 @@ class Evaluation:
     curves: Curves = field(default_factory=dict)
     representations: Sequence[Representation] = ()
     followed: Followed = field(default_factory=dict)
+    strips: Strips = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``metrics.json``."""

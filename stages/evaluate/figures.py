@@ -14,6 +14,7 @@ from stages.evaluate import metrics, streams
 from stages.evaluate.annotations import Measured, Named
 from stages.evaluate.config import EvaluateConfig
 from stages.evaluate.coverage import Coverage, coverages
+from stages.evaluate.groups import Groups, groups_of
 from stages.evaluate.names import BASELINES, ENSEMBLE, TITLES
 from stages.evaluate.statistics import Estimate, Figure, estimates
 from stages.evaluate.streams import Streams
@@ -40,6 +41,7 @@ class Figures:
         named: of a model that names classes beside the target: column of the manifest → how often it is right.
         measured: of a model that predicts further numbers: column of the manifest → how well.
         coverage: how often intervals around the predictions hold the truth.
+        groups: errors of groups of clips, per column of the manifest that tells some apart; None where no column does.
     """
 
     overall: Mapping[str, Estimate]
@@ -54,6 +56,7 @@ class Figures:
     named: Mapping[str, Named] = field(default_factory=dict)
     measured: Mapping[str, Measured] = field(default_factory=dict)
     coverage: tuple[Coverage, ...] = ()
+    groups: Groups | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``metrics.json``."""
@@ -66,6 +69,7 @@ class Figures:
             **({"streams": self.streams.to_json()} if self.streams else {}),
             **({"named": {column: each.to_json() for column, each in self.named.items()}} if self.named else {}),
             **({"coverage": [each.to_json() for each in self.coverage]} if self.coverage else {}),
+            **({"groups": self.groups.to_json()} if self.groups else {}),
             **({"measured": {column: each.to_json() for column, each in self.measured.items()}} if self.measured else {}),
         }
 
@@ -115,6 +119,7 @@ def compute(table: Table, config: EvaluateConfig) -> Figures:
         named=named,
         measured=measured,
         coverage=coverages(table),
+        groups=groups_of(table, config),
     )
 
 

@@ -46,7 +46,8 @@ def fuse(names: Sequence[str], parts: Sequence[Collected], weights: Sequence[flo
         "stamps": list(dict.fromkeys(stamp for part in parts for stamp in part.facts["stamps"])),
     }
     inputs = [{**entry, "role": f"{entry['role']} of {name}"} for name, part in zip(names, parts, strict=True) for entry in part.inputs]
-    return Collected(replace(first.table, predicted=np.asarray(predicted), extra={}, said={}, known={}), facts, inputs)
+    poses = next((part.poses for part in parts if part.poses is not None), None)
+    return Collected(replace(first.table, predicted=np.asarray(predicted), extra={}, said={}, known={}), facts, inputs, poses=poses)
 
 
 def _shares(names: Sequence[str], weights: Sequence[float] | None) -> Array:

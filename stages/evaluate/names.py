@@ -54,6 +54,11 @@ def interval_of(estimate: Estimate, digits: int = 4) -> str:
     return f"[{estimate.low:.{digits}f}, {estimate.high:.{digits}f}]" if math.isfinite(estimate.low) else ""
 
 
+def percent(share: float, digits: int = 0) -> str:
+    """Return a share as a percentage."""
+    return f"{100 * share:.{digits}f}\u00a0%"
+
+
 def headline_of(found: Figures) -> str:
     """Return the name of the figure that leads."""
     there = [name for name in HEADLINES if name in found.overall]

@@ -14,6 +14,7 @@ from stages.errors import ArtifactError, UsageError, nearest
 from stages.evaluate import figures, write
 from stages.evaluate.config import STAGE, VERSION, EvaluateConfig
 from stages.evaluate.evaluation import Evaluation
+from stages.evaluate.groups import telling
 from stages.evaluate.table import ONE_GROUP, Table
 
 
@@ -69,6 +70,8 @@ def read_csv(
         subject: its column of whom each row belongs to.
         clip: its column of ids; the rows' line numbers without one.
 
+    Further columns of text that tell groups of rows apart come along.
+
     Raises:
         ArtifactError: not readable, no rows, empty cells, ids that repeat, or cells that are no finite numbers (all are named).
         UsageError: a column does not exist.
@@ -111,6 +114,9 @@ def read_csv(
         means=means,
         deviations=deviations,
         normalised_by="these clips",
+        columns=telling(
+            {name: texts for name, texts in cells.items() if name not in (truth, prediction, clip) and not _all_numbers(texts)}
+        ),
     )
 
 
@@ -142,6 +148,13 @@ def _numbers(cells: list[str], lines: list[int], column: str, problems: list[str
         if not np.isfinite(values[number]):
             problems.append(f"line {lines[number]}: {column} must be a finite number, found '{cell}'")
     return values
+
+
+def _all_numbers(cells: list[str]) -> bool:
+    try:
+        return all(np.isfinite(float(cell)) for cell in cells if cell)
+    except ValueError:
+        return False
 
 
 def _texts(cells: list[str], lines: list[int], column: str, problems: list[str]) -> Array:

@@ -65,6 +65,7 @@ def predictions(path: Path) -> Predictions:
         said={name: np.array(texts).T for name, texts in samples.get("said", {}).items()},
         known={name: np.array(texts) for name, texts in samples.get("known", {}).items()},
         numbers={name: np.array(values, dtype=np.float64) for name, values in samples.get("numbers", {}).items()},
+        columns={name: np.array(texts) for name, texts in samples.get("columns", {}).items()},
     )
     return Predictions(table, facts, artifact.documents["provenance"], artifact.header.fingerprint, samples.get("followed", {}))
 
@@ -74,6 +75,7 @@ def _check(artifact: Artifact, path: Path) -> None:
     samples, truth = artifact.documents["samples"], artifact.arrays["truth"]
     problems = [f"/samples: '{key}' is missing" for key in (*_PER_CLIP, "seeds", "classes", "facts") if key not in samples]
     lengths = {key: len(samples[key]) for key in _PER_CLIP if key in samples}
+    lengths |= {f"columns/{name}": len(texts) for name, texts in samples.get("columns", {}).items()}
     problems += [
         f"/samples: '{key}' has {length} entries, expected {len(truth)}" for key, length in lengths.items() if length != len(truth)
     ]

@@ -14,6 +14,7 @@ from stages.evaluate.collect import collect, experiment
 from stages.evaluate.config import STAGE, VERSION, EvaluateConfig
 from stages.evaluate.evaluation import Evaluation
 from stages.evaluate.fusion import fuse
+from stages.evaluate.shown import strips
 
 
 def run(
@@ -44,16 +45,18 @@ def run(
         raise UsageError("--weights are for several experiments.", hint="--model NAME --model NAME … --weights W,W,…")
     found = fuse([each for each, _ in chosen], parts, weights) if len(parts) > 1 else parts[0]
     document = config.model_dump(mode="json")
+    folder = None if options.dry_run else output or options.workspace.evaluations / name
     evaluation = Evaluation(
         name=name,
         table=found.table,
         figures=figures.compute(found.table, config),
         facts=found.facts,
         provenance=provenance(STAGE, VERSION, document, found.inputs),
-        folder=None if options.dry_run else output or options.workspace.evaluations / name,
+        folder=folder,
         curves=found.curves,
         representations=found.representations,
         followed=found.followed,
+        strips=strips(found.table, found.poses) if folder is not None and found.poses is not None else {},
     )
     if evaluation.folder is not None:
         write.predictions(evaluation)

@@ -69,6 +69,14 @@ def best_always(table: Table) -> Array:
     return (nearest == most).astype(np.float64)
 
 
+def pick_of(table: Table, number: int) -> str:
+    """Return which stream was picked for a clip, by the first seed, and how sure that was; nothing where there are no streams."""
+    there = names_of(table)
+    if not there:
+        return ""
+    return f"{there[int(table.extra[PICKED][0, number])]} ({table.extra[CONFIDENCE][0, number]:.0%})"
+
+
 def cases(table: Table, count: int) -> list[tuple[str, list[int]]]:
     """Return, per stream, the clips on which it is ahead of every other stream by most (as the case study of 2M-AF shows them).
 

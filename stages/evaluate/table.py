@@ -36,6 +36,7 @@ class Table:
         said: what they say in words of columns of the manifest that they learned, (seeds, N) texts each.
         known: what the manifest says in those of the columns that hold classes, (N,) texts each; "" where it says nothing.
         numbers: what it says in those that hold numbers, (N,) each, NaN where it says nothing; what the models say is in ``extra``.
+        columns: what the manifest says in columns of text that tell groups of clips apart, (N,) texts each; "" where it says nothing.
     """
 
     clips: Array
@@ -55,6 +56,7 @@ class Table:
     said: Mapping[str, Array] = field(default_factory=dict)
     known: Mapping[str, Array] = field(default_factory=dict)
     numbers: Mapping[str, Array] = field(default_factory=dict)
+    columns: Mapping[str, Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -76,6 +78,7 @@ class Table:
             said={name: values[:, order] for name, values in self.said.items()},
             known={name: values[order] for name, values in self.known.items()},
             numbers={name: values[order] for name, values in self.numbers.items()},
+            columns={name: values[order] for name, values in self.columns.items()},
         )
 
     def of(self, clips: Sequence[str] | Array) -> Table:

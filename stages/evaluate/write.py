@@ -37,6 +37,7 @@ def predictions(evaluation: Evaluation) -> None:
         **({"said": {name: values.T.tolist() for name, values in table.said.items()}} if table.said else {}),
         **({"known": {name: values.tolist() for name, values in table.known.items()}} if table.known else {}),
         **({"numbers": {name: _or_null(values) for name, values in table.numbers.items()}} if table.numbers else {}),
+        **({"columns": {name: values.tolist() for name, values in table.columns.items()}} if table.columns else {}),
     }
     documents = {"samples": samples, "config": document, "provenance": dict(evaluation.provenance)}
     arrays = {"predicted": table.predicted.T, "truth": table.truth} | {f"extra/{name}": values.T for name, values in table.extra.items()}

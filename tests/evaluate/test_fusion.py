@@ -51,6 +51,14 @@ def test_fuse__scores_are_averaged_clip_by_clip_whatever_their_order() -> None:
     assert [entry["role"] for entry in found.inputs] == ["models of x", "models of y"]
 
 
+def test_fuse__columns_and_poses_are_those_of_the_parts() -> None:
+    columns = {"sex": np.array(list("fmfm"))}
+    one, two = _part([1, 2, 3, 4], columns=columns), replace(_part([4, 3, 2, 1], columns=columns), poses=str)
+    found = fuse(["x", "y"], [one, two])
+    assert found.table.columns["sex"].tolist() == list("fmfm")
+    assert found.poses is str
+
+
 def test_fuse__class_scores_are_added_and_an_unseen_class_is_no_candidate() -> None:
     def part(**scores: list[float]) -> Collected:
         extra = {f"score.{name}": np.array([values]) for name, values in scores.items()}

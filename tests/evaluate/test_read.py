@@ -30,9 +30,10 @@ def _write(folder: Path, table: Table) -> Path:
     [
         replace(scores({"dive": 9, "vault": 12}, seeds=3, folds=2, subjects=5), extra={"confidence": np.ones((3, 21))}),
         replace(scores(), means=None, deviations=None),
+        replace(scores({"all": 24}), columns={"sex": np.array(["f", "m", ""] * 8), "view": np.array(["v1", "v2"] * 12)}),
         labels(("low", "mid", "high"), task="level"),
     ],
-    ids=["scores with classes", "scores without statistics", "levels"],
+    ids=["scores with classes", "scores without statistics", "scores with columns", "levels"],
 )
 def test_predictions__come_back_as_they_were_and_give_the_same_figures(tmp_path: Path, table: Table) -> None:
     found = read.predictions(_write(tmp_path, table))
@@ -40,6 +41,7 @@ def test_predictions__come_back_as_they_were_and_give_the_same_figures(tmp_path:
         np.testing.assert_array_equal(getattr(found.table, name), getattr(table, name), err_msg=name)
     assert (found.table.seeds, found.table.classes, found.table.task) == (table.seeds, table.classes, table.task)
     assert sorted(found.table.extra) == sorted(table.extra)
+    assert {name: texts.tolist() for name, texts in found.table.columns.items()} == {n: t.tolist() for n, t in table.columns.items()}
     assert figures.compute(found.table, CONFIG).to_json() == figures.compute(table, CONFIG).to_json()
     assert found.facts["task"] == table.task
     assert found.provenance["stage"] == "evaluate"
@@ -53,10 +55,12 @@ def test_predictions__that_say_less_than_an_evaluation_does(tmp_path: Path) -> N
     del samples["cluster"]
     samples["group"] = samples["group"][:-1]
     samples["seeds"] = ["0"]
+    samples["columns"] = {"sex": ["f"] * 3}
     store.write(path, replace(artifact, documents={**artifact.documents, "samples": samples}))
     with pytest.raises(ArtifactError, match=r"is not what 'aqa evaluate' writes:(.|\n)*'cluster' is missing") as error:
         read.predictions(path)
     assert "'group' has 29 entries, expected 30" in str(error.value)
+    assert "'columns/sex' has 3 entries, expected 30" in str(error.value)
     assert "/predicted: has the shape (30, 2), expected (30, 1)" in str(error.value)
     assert "aqa evaluate makes it again" in error.value.hint
 

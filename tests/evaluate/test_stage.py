@@ -17,7 +17,7 @@ from stages.configuration import Layer
 from stages.engine.opening import Places, open_clips
 from stages.engine.options import RunOptions
 from stages.errors import ArtifactError, UsageError
-from stages.evaluate import stage
+from stages.evaluate import read, stage
 from stages.evaluate.config import EvaluateConfig
 from stages.finetune import stage as finetune
 from stages.finetune.config import resolve_finetune
@@ -106,6 +106,41 @@ def test_run__writes_predictions_figures_and_report(root: Path) -> None:
     assert "arms-kinematics-ridge" in (folder / "report.html").read_text()
 
 
+def test_run__columns_of_text_travel_to_predictions_and_report(root: Path) -> None:
+    def describe(row: dict[str, str]) -> None:
+        row["sex"] = "f" if row["subject"] in ("s1", "s3", "s5") else "m"
+        row["device"], row["split"] = "kinect", row["subject"]
+
+    path = root / "poses/arms/manifest.csv"
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    path.write_text("\n".join([",".join([*rows[0], "sex", "device", "split"]), *(",".join([*r.values(), *"???"]) for r in rows)]))
+    _edit_manifest(path, describe)
+    evaluation = stage.run(QUICK, _options(root))
+    assert {"sex", "subject"} <= set(evaluation.table.columns)
+    assert not {"device", "split", "score", "clip"} & set(evaluation.table.columns)
+    expected = ["f" if cluster in ("s1", "s3", "s5") else "m" for cluster in evaluation.table.clusters.tolist()]
+    assert evaluation.table.columns["sex"].tolist() == expected
+    found = json.loads((root / "evaluations/arms-kinematics-ridge/metrics.json").read_text())
+    by_column = {grouping["columns"][0]: grouping for grouping in found["groups"]["columns"]}
+    errors = evaluation.table.ensemble - evaluation.table.truth
+    (of_f,) = [group for group in by_column["sex"]["groups"] if group["value"] == "f"]
+    assert of_f["bias"]["value"] == pytest.approx(errors[np.array(expected) == "f"].mean())
+    assert (of_f["clips"], of_f["subjects"]) == (9, 3)
+    again = read.predictions(evaluation.folder / "predictions.h5")
+    assert again.table.columns["sex"].tolist() == expected
+
+
+def test_run__poses_of_the_worst_and_the_best_stand_in_the_report(root: Path) -> None:
+    evaluation = stage.run(QUICK, _options(root))
+    errors = np.abs(evaluation.table.ensemble - evaluation.table.truth)
+    order = evaluation.table.clips[np.argsort(-errors, kind="stable")].tolist()
+    assert sorted(evaluation.strips) == sorted([*order[:5], *order[-5:]])
+    report = (evaluation.folder / "report.html").read_text()
+    assert report.count('class="poses six"') == 10
+    assert report.count('aria-label="a skeleton"') == 60
+    assert stage.run(QUICK, _options(root, dry_run=True)).strips == {}
+
+
 def test_run__is_the_same_again(root: Path) -> None:
     first = stage.run(QUICK, _options(root))
     before = {path.name: path.read_bytes() for path in first.folder.iterdir() if path.suffix != ".h5"}
@@ -113,6 +148,12 @@ def test_run__is_the_same_again(root: Path) -> None:
     assert {path.name: path.read_bytes() for path in again.folder.iterdir() if path.suffix != ".h5"} == before
     headers = store.read_header(again.folder / "predictions.h5")
     assert headers.fingerprint == store.read(first.folder / "predictions.h5").header.fingerprint
+
+
+def test_run__says_which_clips_were_asked_for(tmp_path: Path) -> None:
+    write_pose_set(tmp_path / "poses/arms")
+    _train(tmp_path, where=["action=high"], seeds=[0])
+    assert stage.run(QUICK, _options(tmp_path)).facts["where"] == ["action=high"]
 
 
 def test_run__dry_run_writes_nothing(root: Path) -> None:

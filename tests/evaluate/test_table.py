@@ -8,6 +8,7 @@ import pytest
 from stages.errors import ArtifactError, UsageError
 from stages.evaluate.predictions import read_csv
 from stages.evaluate.table import in_order, numbers_of
+from tests.evaluate.reports import full
 
 
 @pytest.fixture
@@ -18,6 +19,14 @@ def written(tmp_path):
         return path
 
     return write
+
+
+def test_take__everything_of_the_clips() -> None:
+    table = full(12)
+    found = table.of(["clip-7", "clip-2"])
+    assert found.columns["view"].tolist() == ["v3", "v2"]
+    assert found.truth.tolist() == table.truth[[7, 2]].tolist()
+    assert len(found) == 2
 
 
 def test_read_csv__columns_groups_subjects_and_ids(written) -> None:
@@ -31,6 +40,12 @@ def test_read_csv__columns_groups_subjects_and_ids(written) -> None:
     assert table.means is not None
     assert table.means.tolist() == [2, 2, 9]
     assert table.normalised_by == "these clips"
+
+
+def test_read_csv__further_columns_that_tell_groups_apart_come_along(written) -> None:
+    rows = "".join(f"{n},{n},{'ab'[n % 2]},{n % 2},same,c{n}\n" for n in range(30))
+    table = read_csv(written("t,p,side,code,one,name\n" + rows), "t", "p", clip="name")
+    assert {name: texts.tolist() for name, texts in table.columns.items()} == {"side": ["a", "b"] * 15}
 
 
 def test_read_csv__without_ids_rows_are_called_by_their_line_and_drawn_singly(written) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from stages.arrays import Array
 from stages.evaluate.evaluation import Curves
+from stages.evaluate.report import intervals
 from stages.evaluate.report.drawing import Axes, Drawing, padded
 from stages.evaluate.statistics import Estimate
 from stages.evaluate.table import Table
@@ -42,16 +43,23 @@ def span(table: Table) -> tuple[float, float]:
     return padded(float(min(table.truth.min(), table.predicted.min())), float(max(table.truth.max(), table.predicted.max())))
 
 
-def scatter(table: Table, style: Mapping[str, str], both: tuple[float, float] | None = None) -> Drawing:
+def scatter(table: Table, style: Mapping[str, str], both: tuple[float, float] | None = None, half_widths: Array | None = None) -> Drawing:
     """Draw predicted against true scores: one point per clip, its mean over seeds, with a bar from the lowest seed to the highest.
 
-    ``both`` is the range of the two axes, so that several charts can share it; by default the table's own :func:`span`.
+    Args:
+        table: the predictions.
+        style: class → style class.
+        both: the range of the two axes, so that several charts can share it; by default the table's own :func:`span`.
+        half_widths: (N,) of the clips' intervals: a band shows where they hold the truth, a ring a clip whose own does not.
     """
     drawing = Drawing(460, 460, "predicted against true scores, one point per clip")
     both = both or span(table)
     axes = Axes(drawing, both, both, ("true score", "predicted score"))
+    if half_widths is not None:
+        intervals.band(drawing, axes, table, half_widths, style)
     axes.identity()
     mean, low, high = table.ensemble, table.predicted.min(axis=0), table.predicted.max(axis=0)
+    missed = np.abs(mean - table.truth) > (np.inf if half_widths is None else half_widths)
     detailed = len(table) <= _DETAILED
     if detailed and len(table.seeds) > 1:
         for number in range(len(table)):
@@ -59,11 +67,13 @@ def scatter(table: Table, style: Mapping[str, str], both: tuple[float, float] | 
             css = f"spread {style[str(table.groups[number])]}"
             drawing.line(axes.at(truth, float(low[number])), axes.at(truth, float(high[number])), css)
     radius = 4.0 if len(table) <= 200 else 3.0 if len(table) <= _DETAILED else 2.0
+    ring = " missed" if len(table) <= 200 else " missed thin"
     for number in range(len(table)):
         truth, value, group = float(table.truth[number]), float(mean[number]), str(table.groups[number])
         named = f", {group}" if len(style) > 1 else ""
-        title = f"{table.clips[number]}{named}: true {truth:.4g}, predicted {value:.4g}" if detailed else ""
-        drawing.dot(axes.at(truth, value), radius, f"point {style[group]}", title)
+        around = "" if half_widths is None else f" ± {half_widths[number]:.3g}"
+        title = f"{table.clips[number]}{named}: true {truth:.4g}, predicted {value:.4g}{around}" if detailed else ""
+        drawing.dot(axes.at(truth, value), radius, f"point {style[group]}{ring if missed[number] else ''}", title)
     return drawing
 
 

@@ -43,8 +43,11 @@ class Drawing:
 
     def curve(self, points: Sequence[tuple[float, float]], css: str) -> None:
         """Draw a line through points."""
-        text = " ".join(f"{_r(x)},{_r(y)}" for x, y in points)
-        self.marks.append(Mark("polyline", {"points": text}, css))
+        self.marks.append(Mark("polyline", {"points": _joined(points)}, css))
+
+    def area(self, points: Sequence[tuple[float, float]], css: str) -> None:
+        """Fill what lies between corners."""
+        self.marks.append(Mark("polygon", {"points": _joined(points)}, css))
 
     def text(self, place: tuple[float, float], text: str, css: str = "", *, anchor: str = "start", upright: bool = False) -> None:
         """Write text; ``upright`` turns it to read from bottom to top."""
@@ -121,6 +124,10 @@ def ticks(low: float, high: float, *, count: int = 5, whole: bool = False) -> li
         step = max(1.0, float(math.ceil(step)))
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [float(f"{number * step:.12g}") for number in range(first, last + 1)]
+
+
+def _joined(points: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{_r(x)},{_r(y)}" for x, y in points)
 
 
 def _r(value: float) -> float:

@@ -9,22 +9,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from stages.arrays import Array
 from stages.evaluate import names, streams
 from stages.evaluate.evaluation import Evaluation
-from stages.evaluate.report import charts, embedding
+from stages.evaluate.report import beside, charts, clips, embedding, intervals, residuals
 from stages.evaluate.report.drawing import Drawing
 from stages.evaluate.report.templates import filled
+from stages.evaluate.shown import LISTED
 from stages.evaluate.statistics import Estimate
 from stages.evaluate.streams import Streams
 from stages.evaluate.table import Table
 from stages.version import __version__
 
 TEMPLATE = Path(__file__).parent / "page.html.j2"
-LISTED = 10
-"""How many of the worst and of the best clips are listed."""
 
 _ON_A_LINE = ("spearman", "accuracy", "macro_f1", "recall")
 """Beginnings of the names of the figures that lie between −1 or 0 and 1, and are drawn on a line."""
@@ -81,9 +77,12 @@ def context(evaluation: Evaluation) -> dict[str, Any]:
         "embeddings": [each for each in (embedding.picture(made, table.classes) for made in evaluation.representations) if each],
         "streams": _streams(table, found.streams, style),
         "legend": charts.legend(style),
-        "scores": None if table.classes else _scores(table, style),
+        "scores": None if table.classes else _scores(evaluation, style),
         "confusion": confusion(table) if table.classes else None,
-        "mistakes": _mistakes(table) if table.classes else [],
+        "intervals": intervals.section(table, found.coverage),
+        "groups": residuals.section(found.groups, config["confidence"]),
+        "published": beside.section(evaluation),
+        "lists": clips.sections(evaluation),
         "curves": charts.training(evaluation.curves),
         "models": max((len(rows) for rows in evaluation.curves.values()), default=0),
         "facts": [(key.replace("_", " "), names.in_words(value)) for key, value in facts.items() if key != "stamps"],
@@ -140,14 +139,14 @@ def _streams(table: Table, found: Streams | None, style: Mapping[str, str]) -> d
         "chance": names.shown(found.chance.value),
         "scatters": [(name, charts.scatter(each, style)) for name, each in alone.items()],
         "names": list(found.figures),
-        "cases": [(name, [_case(table, clip) for clip in clips]) for name, clips in streams.cases(table, LISTED // 2) if clips],
+        "cases": [(name, [_case(table, clip) for clip in ahead]) for name, ahead in streams.cases(table, LISTED // 2) if ahead],
     }
 
 
 def _case(table: Table, number: int) -> dict[str, Any]:
     said = [f"{table.extra[streams.PREFIX + name][:, number].mean():.4g}" for name in streams.names_of(table)]
     truth = f"{table.truth[number]:.4g}"
-    return {"clip": str(table.clips[number]), "truth": truth, "said": said, "picked": _picked(table, number)}
+    return {"clip": str(table.clips[number]), "truth": truth, "said": said, "picked": streams.pick_of(table, number)}
 
 
 def _overall(found: Mapping[str, Estimate]) -> list[dict[str, Any]]:
@@ -186,41 +185,16 @@ def _parts(title: str, what: str, parts: Mapping[str, Mapping[str, Estimate]], c
     return {"title": title, "what": what, "columns": [names.TITLES[name] for name in columns], "rows": rows}
 
 
-def _scores(table: Table, style: Mapping[str, str]) -> dict[str, Any]:
-    """Return what only predictions of scores have: scatter, errors, calibration, the worst and the best clips."""
-    errors = table.ensemble - table.truth
-    order = np.argsort(-np.abs(errors), kind="stable")
-    count = min(LISTED, len(table) // 2)
+def _scores(evaluation: Evaluation, style: Mapping[str, str]) -> dict[str, Any]:
+    """Return what only predictions of scores have: scatter, errors, calibration."""
+    table, found = evaluation.table, intervals.shown(evaluation.figures.coverage)
     return {
-        "scatter": charts.scatter(table, style),
-        "residuals": charts.residuals(errors),
+        "scatter": charts.scatter(table, style, half_widths=None if found is None else found.half_widths),
+        "banded": "" if found is None else names.percent(found.confidence),
+        "residuals": charts.residuals(table.ensemble - table.truth),
         "calibration": charts.calibration(table.truth, table.ensemble),
-        "lists": [(title, [_clip(table, errors, int(i)) for i in which]) for title, which in _lists(order, count)],
         "grouped": len(style) > 1,
     }
-
-
-def _lists(order: Array, count: int) -> list[tuple[str, Array]]:
-    return [("Largest errors", order[:count]), ("Smallest errors", order[::-1][:count])] if count else [("Clips", order)]
-
-
-def _clip(table: Table, errors: Array, number: int) -> dict[str, str]:
-    return {
-        "clip": str(table.clips[number]),
-        "group": str(table.groups[number]),
-        "truth": f"{table.truth[number]:.4g}",
-        "predicted": f"{table.ensemble[number]:.4g}",
-        "error": f"{errors[number]:+.3g}",
-        "picked": _picked(table, number),
-    }
-
-
-def _picked(table: Table, number: int) -> str:
-    """Return which stream was picked for a clip, by the first seed, and how sure that was; nothing where there are no streams."""
-    there = streams.names_of(table)
-    if not there:
-        return ""
-    return f"{there[int(table.extra[streams.PICKED][0, number])]} ({table.extra[streams.CONFIDENCE][0, number]:.0%})"
 
 
 def confusion(table: Table) -> list[tuple[str, int, list[tuple[str, float, bool]]]]:
@@ -236,26 +210,6 @@ def confusion(table: Table) -> list[tuple[str, int, list[tuple[str, float, bool]
         ]
         rows.append((name, total, cells))
     return rows
-
-
-def _mistakes(table: Table) -> list[dict[str, str]]:
-    """Return the clips that most seeds got wrong, for levels the farthest off first among equals."""
-    wrong = table.predicted != table.truth
-    distance = np.abs(table.predicted - table.truth).mean(axis=0) if table.task == "level" else np.zeros(len(table))
-    order = np.lexsort((-distance, -wrong.sum(axis=0)))
-    chosen = [int(number) for number in order[: 2 * LISTED] if wrong[:, number].any()]
-    result = []
-    for number in chosen:
-        labels, counts = np.unique(table.predicted[:, number], return_counts=True)
-        result.append(
-            {
-                "clip": str(table.clips[number]),
-                "truth": table.classes[int(table.truth[number])],
-                "predicted": table.classes[int(labels[counts.argmax()])],
-                "wrong": f"{int(wrong[:, number].sum())} of {len(table.seeds)}",
-            }
-        )
-    return result
 
 
 def _brief(node: Any) -> Any:
