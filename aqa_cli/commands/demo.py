@@ -33,6 +33,8 @@ EXPERIMENTS = {
     "features": "pixels, baseline: changes of the features + ridge",
 }
 """Name of an experiment → what it is for people."""
+JUDGE = "kinematics"
+"""The experiment that scores a film which has no score."""
 
 
 def command(
@@ -74,6 +76,7 @@ def commands(workspace: Path, dataset: str, pretrain_epochs: int, epochs: int) -
         [*train, "--method", "kinematics-ridge", "--name", "kinematics"],
         [*train, "--method", "features-ridge", "--name", "features", *_set(['settings.statistics=["std","change"]'])],
         *(["evaluate", "--model", name] for name in EXPERIMENTS),
+        ["score", str(videos / "u01" / "c1.mp4"), "--model", JUDGE, "--explain", "replacement"],
     ]
 
 
@@ -101,7 +104,7 @@ def _show(workspace: Workspace, seconds: float) -> None:
     console.table(["out-of-fold, subjects held out", "Spearman", "95 % interval"], rows)
     report = workspace.evaluations / next(iter(EXPERIMENTS)) / REPORT
     typer.echo(f"report: {report.resolve()}")
-    typer.echo(f"{seconds:.0f} s")
+    typer.echo(f"{seconds:.0f} s; another video: aqa score VIDEO --workspace {workspace.root} --model {JUDGE} --explain replacement")
 
 
 @contextmanager

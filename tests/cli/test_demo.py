@@ -16,7 +16,7 @@ from stages.finetune.config import resolve_finetune
 from stages.pretrain.config import resolve_pretrain
 
 MINIATURE = ("--dataset", "generated-6x1+4", "--pretrain-epochs", "1", "--epochs", "1")
-STAGES = ["datasets", "extract-pose", "extract-features", "pretrain"] + ["finetune"] * 4 + ["evaluate"] * 4
+STAGES = ["datasets", "extract-pose", "extract-features", "pretrain"] + ["finetune"] * 4 + ["evaluate"] * 4 + ["score"]
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -32,6 +32,9 @@ def test_demo__runs_what_it_prints_and_ends_with_the_numbers(aqa, tmp_path, monk
     assert out.startswith(f"$ export AQA_WORKSPACE={folder}\n")
     assert [line.split()[2] for line in commands_of(out)] == STAGES
     assert out.count("10 done, 0 skipped") == 3
+    scored = out[out.index("\nc1: ") : out.index("out-of-fold")]
+    assert "  costs most: " in scored
+    assert (folder / "scored/reports/kinematics/c1.html").is_file()
     table = out[out.index("out-of-fold") :]
     for title in EXPERIMENTS.values():
         figures = next(line for line in table.splitlines() if line.startswith(title)).split("\t")
@@ -69,7 +72,8 @@ def test_demo__scratch_and_pretrained_train_the_same_network() -> None:
             Layer("flag", nest_flags(flags)),
         ]
 
-    *_, pretrain, pretrained, scratch, _, _ = [words for words in commands(Path("x"), "generated", 40, 50) if words[0] != "evaluate"]
+    all_words = commands(Path("x"), "generated", 40, 50)
+    *_, pretrain, pretrained, scratch, _, _ = [words for words in all_words if words[0] not in ("evaluate", "score")]
     encoder, network = resolve_pretrain(layers(pretrain)).config.settings, resolve_finetune(layers(scratch)).config.settings
     assert encoder["encoder_settings"] == network["encoder_settings"]
     assert encoder["input"] == network["input"]
