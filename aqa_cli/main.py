@@ -27,6 +27,7 @@ COMMANDS = {
     "evaluate": "aqa_cli.commands.evaluate",
     "compare": "aqa_cli.commands.compare",
     "score": "aqa_cli.commands.score",
+    "export": "aqa_cli.commands.export",
     "sweep": "aqa_cli.commands.sweep",
     "datasets": "aqa_cli.commands.datasets",
     "inspect": "aqa_cli.commands.inspect",

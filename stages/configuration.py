@@ -43,6 +43,7 @@ RESOLVERS: Mapping[str, str] = {
     "evaluate": "stages.evaluate.config:EvaluateConfig",
     "compare": "stages.compare.config:CompareConfig",
     "score": "stages.score.config:ScoreConfig",
+    "export": "stages.export.config:ExportConfig",
     "sweep": "stages.sweep.config:resolve_sweep",
 }
 """Stage → its configuration, or the function that resolves it where a method brings settings of its own."""

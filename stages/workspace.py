@@ -9,6 +9,7 @@
     comparisons/<name>-vs-<name>/{compare.html, compare.json, compare.csv}
     sweeps/<name>/{sweep.html, sweep.json, sweep.csv}
     examinations/<name>/{examine.html, examine.json, examine.csv}
+    exports/<name>/{MODEL_CARD.md, preparation.json, <fold>/<seed>.onnx, …}
     scored/<stage>-<digest of its settings>/…   (what new videos were turned into to be scored)
     curves/…                (training curves, for TensorBoard)
 """
@@ -86,6 +87,11 @@ class Workspace:
     def examinations(self) -> Path:
         """What encoders have learned, one folder per pretraining."""
         return self.root / "examinations"
+
+    @property
+    def exports(self) -> Path:
+        """Models and encoders as files of other formats, one folder per experiment."""
+        return self.root / "exports"
 
     def curves(self, output: Path) -> Path:
         """Return where the training curves of the run that makes ``output`` lie."""

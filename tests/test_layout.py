@@ -16,7 +16,7 @@ STAGES = sorted(path.parent.name for path in (ROOT / "stages").glob("*/stage.py"
 
 
 def test_stages__are_those_that_are_known() -> None:
-    first = ["compare", "evaluate", "examine", "extract_features", "extract_kinematics", "extract_maps"]
+    first = ["compare", "evaluate", "examine", "export", "extract_features", "extract_kinematics", "extract_maps"]
     assert [*first, "extract_pose", "finetune", "import_features", "import_poses", "pretrain", "render", "score", "sweep"] == STAGES
 
 
@@ -41,6 +41,7 @@ def test_example_configuration__is_valid(stage: str) -> None:
     from stages.configuration import resolve
     from stages.evaluate.config import EvaluateConfig
     from stages.examine.config import ExamineConfig
+    from stages.export.config import ExportConfig
     from stages.extract_features.config import resolve_extract_features
     from stages.extract_kinematics.config import ExtractKinematicsConfig
     from stages.extract_maps.config import ExtractMapsConfig
@@ -57,6 +58,7 @@ def test_example_configuration__is_valid(stage: str) -> None:
         "compare": lambda layers: resolve(CompareConfig, layers),
         "evaluate": lambda layers: resolve(EvaluateConfig, layers),
         "examine": lambda layers: resolve(ExamineConfig, layers),
+        "export": lambda layers: resolve(ExportConfig, layers),
         "extract_features": resolve_extract_features,
         "extract_kinematics": lambda layers: resolve(ExtractKinematicsConfig, layers),
         "extract_maps": lambda layers: resolve(ExtractMapsConfig, layers),

@@ -65,7 +65,7 @@ class PostureEncoder(nn.Module):
     def forward(self, pictures: Tensor) -> Tensor:
         """Return the canonical poses."""
         poses: Tensor = self.read(self.trunk(pictures))
-        return poses.view(len(pictures), 3, self.config.features)
+        return poses.view(pictures.shape[0], 3, self.config.features)
 
 
 def double_convolution(before: int, after: int, *, last_norm: bool = True) -> nn.Sequential:

@@ -43,7 +43,9 @@ def explain(model: Model, record: Record, device: torch.device) -> list[Explanat
     best = best_for(model, record)
     starts = [start for each in best if (start := start_of(record, each)) is not None]
     if not starts:
-        raise UsageError("This method looks at pictures, which are not explained.", hint="leave out --explain")
+        raise UsageError(
+            "Nothing that this method sees can be changed: features of so many numbers are not kept.", hint="leave out --explain"
+        )
     method.to(device).eval()
     poses: list[Array] = []
     features: dict[str, list[Array]] = {}

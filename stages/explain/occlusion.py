@@ -36,6 +36,8 @@ def best_for(model: Model, record: Record) -> list[Best]:
     """
     if model.target.classes:
         raise UsageError("Scores are explained, not levels or actions.", hint="leave out --explain")
+    if any(isinstance(each, ImageClip) for each in record.artifacts.values()):
+        raise UsageError("This method looks at pictures, which are not explained.", hint="leave out --explain")
     carried = [each for each in (model.carried.best if model.carried else ()) if each.clip != record.clip]
     group = group_name(record.row, model.target.config)
     best = [each for each in carried if each.group == group] or carried
@@ -72,7 +74,9 @@ class Explainer:
             found.append(self._of_poses(record, best))
         found += [self._of_features(record, role, best) for role in record.artifacts if all(role in each.features for each in best)]
         if not found:
-            raise UsageError("This method looks at pictures, which have no parts that could be replaced.", hint="leave out --explain")
+            raise UsageError(
+                "Nothing that this method sees can be replaced: features of so many numbers are not kept.", hint="leave out --explain"
+            )
         return found
 
     def _scores(self, records: Sequence[Record]) -> Array:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from stages.artifacts.collection import Collection
-from stages.engine.records import ClipSet, Record
+from stages.engine.records import ClipSet, ImageClip, Record
 from stages.errors import UsageError
 from stages.explain import gradients
 from stages.explain.explanation import Explanation
@@ -108,6 +109,11 @@ def test_errors__what_cannot_be_explained(aqa, workspace) -> None:
     bare = Model(model.method, model.target, model.documents)
     with pytest.raises(UsageError, match="This model carries no training clips to compare with"):
         Explainer(bare, CPU).explain(records[0])
+    pictured = Record(
+        records[0].row, {**records[0].artifacts, "images": ImageClip("a", np.zeros((1, 2, 3, 4, 4)), ("original",), np.arange(2.0))}
+    )
+    with pytest.raises(UsageError, match="This method looks at pictures, which are not explained"):
+        Explainer(model, CPU).explain(pictured)
     levels = ("--task", "level", "--target-column", "view")
     model, records = trained(aqa, workspace, "kind", "--method", "linear-probe", "--init", "none", *levels, *SMALL)
     with pytest.raises(UsageError, match="Scores are explained, not levels or actions"):

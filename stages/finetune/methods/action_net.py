@@ -105,7 +105,7 @@ def shown(features: Features, window: int, *, anywhere: bool) -> Features:
     first = (torch.rand(len(spare), device=spare.device) * (spare + 1)).long() if anywhere else spare // 2
     width = min(window, features.mask.shape[1])
     index = first[:, None] + torch.arange(width, device=spare.device)
-    row = torch.arange(len(spare), device=spare.device)[:, None]
+    row = torch.arange(spare.shape[0], device=spare.device)[:, None]
     return Features(features.values[row, :, index].transpose(1, 2), features.mask[row, index])
 
 

@@ -73,10 +73,10 @@ class RegressionTree(nn.Module):
     def forward(self, pairs: Tensor) -> tuple[Tensor, Tensor]:
         """Return both."""
         nodes = self.root(pairs).relu()[:, None]
-        probability = nodes.new_zeros(len(pairs), 1)
+        probability = nodes.new_zeros(pairs.shape[0], 1)
         for choose, divide in zip(self.choices, self.divisions, strict=True):
             probability = (probability[:, :, None] + choose(nodes).log_softmax(dim=2)).flatten(1)
-            nodes = divide(nodes).relu().reshape(len(pairs), probability.shape[1], -1)
+            nodes = divide(nodes).relu().reshape(pairs.shape[0], probability.shape[1], -1)
         return probability, self.leaves(nodes)[:, :, 0]
 
 

@@ -133,7 +133,7 @@ class GDLT(Assessor):
         segments = projected.new_zeros(*mask.shape, projected.shape[1])
         segments[mask] = projected
         context = self.encoder(segments, src_key_padding_mask=~mask)
-        queries = self.queries.weight.repeat(len(mask), 1, 1)
+        queries = self.queries.weight.repeat(mask.shape[0], 1, 1)
         found: Tensor = self.decoder(queries, context, memory_key_padding_mask=~mask)
         return found
 

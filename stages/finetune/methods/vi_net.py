@@ -77,7 +77,7 @@ class VINet(DrawnAssessor):
         if self.training:
             return self._look(where, seen, random_start(batch.mask, length))
         first, count = consecutive(batch.mask, length)
-        total = torch.zeros(len(batch), self.dimensions, device=where.device)
+        total = torch.zeros(where.shape[0], self.dimensions, device=where.device)
         for number in range(int(count.max())):
             found = self._look(where, seen, first + number * length)
             total = total + found * (number < count)[:, None]
@@ -87,7 +87,7 @@ class VINet(DrawnAssessor):
         """Return the representation (N, D) of the clips that begin at ``start`` (N,); frames beyond the end are empty."""
         frames = where.shape[1]
         index = start[:, None] + torch.arange(self.settings.clip, device=start.device)
-        row = torch.arange(len(start), device=start.device)[:, None]
+        row = torch.arange(start.shape[0], device=start.device)[:, None]
         inside, index = index < frames, index.clamp(max=frames - 1)
         maps = heat_maps.paint(where[row, index], seen[row, index] & inside[..., None], self.settings.size, self.settings.sigma)
         return torch.as_tensor(self.backbone(self.trajectory(maps)))
