@@ -14,6 +14,6 @@ def command(as_json: options.JsonOption = False) -> None:
         console.result(entries, as_json=True, text="")
         return
     console.table(
-        ("for", "name", "what it is", "from", "takes"),
-        [[entry["for"], entry["name"], entry["summary"], entry["paper"], entry["inputs"]] for entry in entries],
+        ("for", "name", "what it is", "from", "takes", "published weights"),
+        [[entry[key] for key in ("for", "name", "summary", "paper", "inputs", "weights")] for entry in entries],
     )
