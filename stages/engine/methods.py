@@ -23,7 +23,7 @@ _OF_INPUTS: Mapping[str, str] = {"poses": "the pose estimator's", "features": "t
 
 
 def catalogue() -> list[dict[str, str]]:
-    """Return one entry per method or encoder: what for, its name, what it is, where it comes from, what it takes, which weights it needs."""
+    """Return one entry per method or encoder: what for, its name, what it is, where it comes from, what it takes, its weights."""
     return [_entry(purpose, name, entry) for purpose, reference in LISTS.items() for name, entry in load(reference).items()]
 
 
