@@ -13,6 +13,7 @@ from torch import Tensor
 
 from stages.arrays import Array
 from stages.artifacts import store, tree
+from stages.artifacts.store import Artifact
 from stages.configuration import Layer, resolve
 from stages.encoders.spec import EncoderSpec, spec_from_json
 from stages.engine.annotations import Kind, annotated, decode
@@ -21,6 +22,7 @@ from stages.engine.inputs import to_clips
 from stages.engine.method import Assessor, Context, Estimator, MethodConfig, as_numpy, wanted
 from stages.engine.records import Records
 from stages.engine.targets import Target
+from stages.errors import ArtifactError, UsageError
 from stages.finetune.carried import Carried
 from stages.finetune.methods.registry import method_class
 
@@ -59,7 +61,7 @@ class Model:
         else:
             prefix = "arrays/"
             method.restore({name.removeprefix(prefix): array for name, array in artifact.arrays.items() if name.startswith(prefix)})
-        carries = Carried.read(artifact.arrays, artifact.documents["carried"]) if "carried" in artifact.documents else None
+        carries = _carried(artifact, path) if "carried" in artifact.documents else None
         return cls(method, Target.from_json(document["target"]), artifact.documents, artifact.header.fingerprint, reference, carries)
 
     def predict(self, records: Records, device: torch.device | None = None, clips: Clips | None = None) -> dict[str, Array]:
@@ -116,6 +118,13 @@ def _told(values: Array, names: Sequence[str]) -> tuple[Kind, Sequence[str | flo
     if np.issubdtype(values.dtype, np.floating):
         return "number", values.tolist()
     return "class" if values.ndim == 1 else "words", decode(values, names)
+
+
+def _carried(artifact: Artifact, path: Path) -> Carried:
+    try:
+        return Carried.read(artifact.arrays, artifact.documents["carried"])
+    except (KeyError, TypeError, ValueError, UsageError):
+        raise ArtifactError(f"{path}: what the model carries of its clips does not fit together.", hint="train it again") from None
 
 
 def roles_of(said: Mapping[str, Any]) -> dict[str, str | None]:

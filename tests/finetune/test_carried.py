@@ -7,6 +7,7 @@ import pytest
 
 from stages.artifacts import store
 from stages.engine.inputs import to_clips
+from stages.errors import ArtifactError
 from stages.finetune.carried import PLACES, facts_of, places_of, ranges, standardisation
 from stages.finetune.model import Model
 from tests.small import write_feature_set, write_pose_set
@@ -108,3 +109,15 @@ def test_ranges__of_numbers_and_names(workspace) -> None:
     assert found["seconds"] == pytest.approx([23 / 30, 31 / 30])
     assert found["fps"] == pytest.approx([30, 30])
     assert found["unseen"] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("change", [{"held_out": {}}, {"best": [{"clip": "a", "group": "all", "skeleton": {"layout": "octopus"}}]}])
+def test_model__whose_carried_clips_do_not_fit_is_damaged(aqa, workspace, change) -> None:
+    write_pose_set(workspace / "poses/arms")
+    assert aqa("finetune", "--dataset", "arms", "--method", "kinematics-ridge", "--protocol", "3-fold", "--name", "m")[0] == 0
+    file = workspace / "models/m/fold-0/0.h5"
+    artifact = store.read(file, "model")
+    carried = {**artifact.documents["carried"], **change}
+    store.write(file, store.Artifact(artifact.header, artifact.arrays, {**artifact.documents, "carried": carried}))
+    with pytest.raises(ArtifactError, match="what the model carries of its clips does not fit together"):
+        Model.read(file)
