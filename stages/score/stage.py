@@ -28,6 +28,9 @@ from stages.video import footage as videos
 from stages.video.footage import Footage, Request
 from stages.video.frame import Source
 
+BATCH = 64
+"""Clips that are held as tensors at once."""
+
 
 @dataclass(frozen=True)
 class Clips:
@@ -179,10 +182,6 @@ def _write(outcome: Outcome, options: RunOptions) -> dict[str, Path]:
         with replacing_path(path) as temporary:
             temporary.write_text(page.render(each), encoding="utf-8")
     return pages
-
-
-BATCH = 64
-"""Clips that are held as tensors at once."""
 
 
 def _placed(places: Places) -> bool:
