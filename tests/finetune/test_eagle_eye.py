@@ -272,4 +272,5 @@ def test_finetune__poses_only_and_levels(aqa, workspace: Path) -> None:
         "summary": "joint coordination in heat maps of the joints + appearance dynamics, at several tempos; either alone",
         "paper": "EAGLE-Eye, WACV 2021",
         "inputs": "poses, features (either optional)",
+        "weights": "the pose estimator's and the backbone's, for videos",
     }

@@ -191,6 +191,7 @@ def test_finetune__vi_net_as_a_user_types_it(aqa, workspace: Path) -> None:
         "summary": "view-invariant trajectories of the joints' heat maps + a 2-D network",
         "paper": "VI-Net, Sensors 2020",
         "inputs": "poses",
+        "weights": "the pose estimator's, for videos",
     }
 
 
