@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,8 +28,8 @@ from stages.evaluate.followed import Followed, followed
 from stages.evaluate.groups import telling
 from stages.evaluate.networks import networks
 from stages.evaluate.table import NUMBER, ONE_GROUP, Table, in_order
+from stages.finetune.index import files_of, read_index
 from stages.finetune.model import Model, roles_of
-from stages.finetune.starting import INDEX
 from stages.skeletons.poses import PoseSequence
 from stages.workspace import folded, only_one
 
@@ -88,7 +87,7 @@ def experiment(options: RunOptions, dataset: str | None, model: str | None) -> t
     names = workspace.experiments()
     if model is not None and model not in names:
         raise unknown_name("experiment", model, names)
-    indices = {name: _read_index(workspace.models / name / INDEX) for name in ([model] if model is not None else names)}
+    indices = {name: read_index(workspace.models / name) for name in ([model] if model is not None else names)}
     if dataset is not None:
         indices = {name: index for name, index in indices.items() if folded(str(index["dataset"])) == folded(dataset)}
         if model is not None and not indices:
@@ -107,13 +106,7 @@ def collect(name: str, index: Mapping[str, Any], options: RunOptions, places: Pl
     """
     folder = options.workspace.models / name
     entries = index["models"]
-    missing = [entry["id"] for entry in entries if not (folder / entry["file"]).is_file()]
-    if missing:
-        more = " …" if len(missing) > 8 else ""
-        raise ArtifactError(
-            f"{len(missing)} of {len(entries)} models of '{name}' are missing: {', '.join(missing[:8])}{more}.",
-            hint="run the same 'aqa finetune' again; it trains just those",
-        )
+    files_of(folder, index)
     data = _clips_of(folder / entries[0]["file"], index["dataset"], options, places)
     device = devices.choose(options.device)
     members: list[_Member] = []
@@ -141,17 +134,6 @@ def collect(name: str, index: Mapping[str, Any], options: RunOptions, places: Pl
     rank = followed((member.documents["data"], member.documents["training"]) for member in members)
     poses = (lambda clip: data.load([clip])[0].poses) if POSES in data.collections else None
     return Collected(table, facts, [lineage, *made_of], _curves(members), representations, rank, poses)
-
-
-def _read_index(path: Path) -> dict[str, Any]:
-    try:
-        index = json.loads(path.read_text(encoding="utf-8"))
-        complete = all(key in index for key in ("dataset", "method", "protocol", "models")) and bool(index["models"])
-    except (OSError, ValueError, TypeError):
-        complete = False
-    if not complete:
-        raise ArtifactError(f"{path}, the list of an experiment's models, is damaged.", hint="run the same 'aqa finetune' again")
-    return dict(index)
 
 
 def _clips_of(model: Path, dataset: str, options: RunOptions, places: Places | None) -> ClipSet:

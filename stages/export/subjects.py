@@ -11,8 +11,8 @@ from stages.artifacts import store
 from stages.encoders.spec import PretrainedEncoder
 from stages.engine.options import RunOptions
 from stages.errors import ArtifactError, UsageError, unknown_name
+from stages.finetune.index import INDEX
 from stages.finetune.model import Model
-from stages.finetune.starting import INDEX
 from stages.score import ensemble
 from stages.workspace import only_one
 

@@ -32,8 +32,9 @@ from stages.engine.targets import with_target
 from stages.errors import ArtifactError, UsageError, some
 from stages.finetune.config import STAGE, VERSION, FinetuneConfig
 from stages.finetune.fit import Job, fit
+from stages.finetune.index import INDEX
 from stages.finetune.methods.registry import method_class
-from stages.finetune.starting import INDEX, Start, find_encoder, find_starts
+from stages.finetune.starting import Start, find_encoder, find_starts
 
 
 @dataclass(frozen=True)

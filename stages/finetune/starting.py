@@ -6,7 +6,6 @@ An encoder: the one that was named, a folder of one per fold, or the only one th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +17,7 @@ from stages.artifacts import store, tree
 from stages.datasets.splits import Fold
 from stages.engine.options import RunOptions
 from stages.errors import ArtifactError, UsageError, some, unknown_name
-
-INDEX = "index.json"
-"""The list of an experiment's models, in its folder."""
+from stages.finetune.index import read_index
 
 
 @dataclass(frozen=True)
@@ -67,12 +64,8 @@ def find_starts(experiment: str, method: str, parts: Sequence[tuple[Fold, int]],
     if experiment not in names:
         raise unknown_name("experiment", experiment, names)
     folder = options.workspace.models / experiment
-    try:
-        index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        models = {(entry["fold"], entry["seed"]): entry["file"] for entry in index["models"]}
-        theirs = index["method"]
-    except (OSError, ValueError, TypeError, KeyError):
-        raise ArtifactError(f"{folder / INDEX} is damaged.", hint="run the 'aqa finetune' that made it again") from None
+    index = read_index(folder)
+    models, theirs = {(entry["fold"], entry["seed"]): entry["file"] for entry in index["models"]}, index["method"]
     if theirs != method:
         raise UsageError(f"'{experiment}' is of the method {theirs}; {method} cannot start from it.", hint=f"--method {theirs}")
     found = []

@@ -16,9 +16,9 @@ from stages.engine.method import Assessor
 from stages.engine.options import RunOptions
 from stages.engine.records import Records
 from stages.engine.targets import Target, group_name
-from stages.errors import ArtifactError, UsageError, some, unknown_name
+from stages.errors import ArtifactError, UsageError, unknown_name
+from stages.finetune.index import INDEX, files_of, read_index
 from stages.finetune.model import Model
-from stages.finetune.starting import INDEX
 from stages.score.judgement import Judgement
 from stages.score.judging import judged
 from stages.workspace import only_one
@@ -143,14 +143,7 @@ def _of_path(path: Path) -> Ensemble:
 
 
 def _of_folder(folder: Path) -> Ensemble:
-    try:
-        files = [folder / entry["file"] for entry in json.loads((folder / INDEX).read_text(encoding="utf-8"))["models"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise ArtifactError(
-            f"{folder / INDEX}, the list of an experiment's models, is damaged.", hint="run its 'aqa finetune' again"
-        ) from None
-    if missing := [file.relative_to(folder).as_posix() for file in files if not file.is_file()]:
-        raise ArtifactError(f"{len(missing)} of {len(files)} models of '{folder.name}' are missing: {some(missing)}.", hint=_AGAIN)
+    files = files_of(folder, read_index(folder))
     models = tuple(Model.read(file) for file in files)
     if len({json.dumps(model.target.to_json()["config"], sort_keys=True) for model in models}) > 1:
         raise ArtifactError(

@@ -14,6 +14,7 @@ from typing import Any
 from stages.artifacts import store
 from stages.artifacts.fingerprint import of_value
 from stages.configuration import differing_keys
+from stages.datasets import manifest as manifests
 from stages.datasets.manifest import Manifest
 from stages.engine.options import RunOptions
 from stages.engine.plan import Summary
@@ -202,6 +203,4 @@ def _place(name: str, making: Making) -> str:
 
 def rows_of(footage: Footage, known: Mapping[str, Any]) -> Manifest:
     """Return what is known of every clip: the manifest's row, and what was said of all."""
-    from stages.datasets import manifest as manifests
-
     return manifests.from_rows([(row.clip, {**row.values, **known}) for row in footage.labels.rows], _KEPT)

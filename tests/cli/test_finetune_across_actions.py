@@ -147,7 +147,7 @@ def test_from__a_damaged_index_and_a_missing_model(aqa, zero_shot: Path) -> None
     assert (code, "The model zero/action-dive/0 to start from is not there" in err) == (3, True)
     (zero_shot / "models/zero/index.json").write_text("{}")
     code, _, err = aqa("finetune", *LSTM, *SHORT, *NEW, "--from", "zero", "--name", "new")
-    assert (code, "index.json is damaged" in err) == (3, True)
+    assert (code, "index.json, the list of an experiment's models, is damaged" in err) == (3, True)
 
 
 def test_select_test__follows_the_test_clips_and_the_comparison_draws_it(aqa, zero_shot: Path) -> None:

@@ -143,7 +143,7 @@ def test_models__that_are_missing_or_damaged(aqa, workspace, model) -> None:
     (workspace / "models/arms/fold-1/0.h5").unlink()
     code, _, err = aqa("score", "--dataset", "arms")
     assert code == 3
-    assert "1 of 3 models of 'arms' are missing: fold-1/0.h5." in err
+    assert "1 of 3 models of 'arms' are missing: fold-1/0." in err
     (workspace / "models/arms/index.json").write_text("{")
     code, _, err = aqa("score", "--dataset", "arms", "--model", workspace / "models/arms")
     assert code == 3
