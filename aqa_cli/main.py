@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from stages.engine.launcher import this_process
 from stages.errors import AqaError, ItemsFailedError
 from stages.version import __version__
 
@@ -77,6 +78,15 @@ for _name, _path in COMMANDS.items():
         app.command(_name)(_module.command)
 
 
+def _which() -> str:
+    """Return which of several processes speaks; nothing where there is one."""
+    try:
+        process = this_process()
+    except AqaError:
+        return ""
+    return f"process {process.rank} of {process.count}: " if process.count > 1 else ""
+
+
 def main() -> None:
     """Run ``aqa`` and turn every error into its exit code."""
     try:
@@ -84,7 +94,7 @@ def main() -> None:
     except AqaError as error:
         if _state["verbose"] and not isinstance(error, ItemsFailedError):
             traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr)
+        print(f"{_which()}error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -9,7 +9,9 @@ import typer
 
 from aqa_cli.console import progress
 from stages.configuration import Layer, nest_flags, parse_assignments, read_file
+from stages.engine.launcher import Process, this_process
 from stages.engine.options import RunOptions, parse_shard
+from stages.engine.progress import Silent
 from stages.errors import UsageError
 from stages.workspace import Workspace
 
@@ -89,18 +91,31 @@ def run_options(
     dry_run: bool = False,
     fail_fast: bool = False,
     resume: str = "no",
+    trains: bool = False,
 ) -> RunOptions:
-    """Return the run options of a command."""
+    """Return the run options of a command.
+
+    With ``trains`` the processes that a launcher started train together; those of any other command share its items, or are refused.
+
+    Raises:
+        UsageError: several processes were started that would all do the same.
+    """
+    process = this_process()
+    if process.count > 1 and not trains and shard is None:
+        raise UsageError(
+            f"{process.count} processes were started, and each would do all of it: only pretrain and finetune train together.",
+            hint="--shard auto, where the command has it, shares the items among them; or start one process",
+        )
     return RunOptions(
         workspace=workspace(folder),
         data_root=data_root,
         device=device,
-        shard=parse_shard(shard),
+        shard=parse_shard(shard, Process() if trains else process),
         overwrite=overwrite,
         dry_run=dry_run,
         fail_fast=fail_fast,
         resume=resume,
-        progress=progress(),
+        progress=Silent() if trains and process.rank else progress(),
     )
 
 

@@ -5,7 +5,7 @@
 ``configuration``      how a stage's configuration is put together: default < file < ``--set`` < flag, typos named
 ``workspace``          where every stage finds and leaves its artifacts by default
 ``artifacts``          the HDF5 format (``docs/format.md``): schema, store, fingerprint, provenance, collections
-``engine``             how any stage runs: plan, skip, shard, device, seed, the method contract, the training loop
+``engine``             how any stage runs: plan, skip, shard, device, seed, the method contract, the training loop, several processes
 ``datasets``           the manifest, one adapter per data set, splits and protocols
 ``skeletons``          joint layouts, graphs, transforms, importers of other tools' pose files
 ``encoders``           networks from a pose sequence to a representation, one file each

@@ -42,6 +42,7 @@ def command(
     shard: options.ShardOption = None,
 ) -> None:
     """Train models on scored clips: every fold of a protocol, every seed."""
+    from stages.engine.launcher import this_process
     from stages.engine.opening import Places
     from stages.finetune.config import resolve_finetune
     from stages.finetune.stage import run
@@ -59,7 +60,10 @@ def command(
         skeleton=skeleton,
         backbone=backbone,
     )
-    run_options = options.run_options(workspace, device=device, resume=resume, overwrite=overwrite, dry_run=dry_run, shard=shard)
+    run_options = options.run_options(
+        workspace, device=device, resume=resume, overwrite=overwrite, dry_run=dry_run, shard=shard, trains=True
+    )
     resolved = resolve_finetune(options.layers(config, assignments, flags))
     folder, summary = run(resolved.config, run_options, name=name, init=init, start=start, places=Places(poses, features, manifest, images))
-    console.summary(summary, folder)
+    if this_process().rank == 0:
+        console.summary(summary, folder)

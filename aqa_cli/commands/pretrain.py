@@ -39,6 +39,7 @@ def command(
     shard: options.ShardOption = None,
 ) -> None:
     """Learn an encoder from unlabelled clips."""
+    from stages.engine.launcher import this_process
     from stages.engine.opening import Places
     from stages.pretrain.config import resolve_pretrain
     from stages.pretrain.stage import run
@@ -55,7 +56,10 @@ def command(
     }
     places = [*(Places(poses=path) for path in poses or ()), *(Places(features=path) for path in features or ())]
     places += [Places(images=path) for path in images or ()]
-    run_options = options.run_options(workspace, device=device, resume=resume, overwrite=overwrite, dry_run=dry_run, shard=shard)
+    run_options = options.run_options(
+        workspace, device=device, resume=resume, overwrite=overwrite, dry_run=dry_run, shard=shard, trains=True
+    )
     resolved = resolve_pretrain(options.layers(config, assignments, flags))
     target, summary = run(resolved.config, run_options, name=name, init=init, places=places, output=output)
-    console.summary(summary, target)
+    if this_process().rank == 0:
+        console.summary(summary, target)

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from stages.engine import ranks
+
 
 def batch_norm(x: Tensor, *modules: nn.Module) -> Tensor:
     """Normalise the channels of x (N, C, T, V), the first of them with the first of the batch norms, and so on.
@@ -30,7 +32,7 @@ def batch_norm(x: Tensor, *modules: nn.Module) -> Tensor:
     assert first.momentum is not None
     if not first.training:
         return F.batch_norm(x, mean, variance, weight, bias, eps=first.eps)
-    if x.device.type == "cpu" and x.dtype == weight.dtype and x.dtype in (torch.float32, torch.float64):
+    if x.device.type == "cpu" and x.dtype == weight.dtype and x.dtype in (torch.float32, torch.float64) and not ranks.is_split():
         y, batch_mean, batch_variance = _Normalised.apply(x, weight, bias, first.eps)
         count = x.numel() // x.shape[1]
         mean.lerp_(batch_mean, first.momentum)

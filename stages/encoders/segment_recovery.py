@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from stages.configuration import Config
 from stages.encoders.segments import SegmentEncoder
+from stages.engine import ranks
 from stages.engine.batch import Batch
 from stages.engine.inputs import FeatureInput
 from stages.errors import UsageError
@@ -85,7 +86,7 @@ class SegmentRecovery(nn.Module):
                 losses.append((guess - target).abs().mean())
             else:
                 apart = (guess.view_as(values) - values).abs() * weight
-                losses.append(apart.sum() / (weight.sum() * values.shape[2]).clamp(min=1))
+                losses.append(ranks.mean_of(apart.sum(), weight.sum() * values.shape[2]))
         return torch.stack(losses).mean()
 
 

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import signal
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from torch import Tensor
 
-from stages.engine.batch import Batch, Features, Images
+from stages.engine import ranks
 from stages.engine.checkpoint import Checkpoint
 from stages.engine.curves import Curves
+from stages.engine.launcher import is_writer
 from stages.engine.method import Phase, Sets, TorchMethod
 from stages.engine.progress import Progress, Silent, Task
 from stages.engine.seeding import seed_of
+from stages.engine.splitting import Batches, in_parts
 from stages.engine.streams import Stream
 from stages.engine.training import TrainingConfig
 from stages.errors import PreemptedError, TrainingError, UsageError
@@ -83,7 +85,8 @@ class _Run:
             raise UsageError("This method compares clips within a batch, so training.micro_batch cannot split it.")
         accelerator = setting.device.type if setting.device.type != "cuda" else "cuda"
         devices: Any = [setting.device.index or 0] if setting.device.type == "cuda" else 1
-        self.fabric = Fabric(accelerator=accelerator, devices=devices, precision=training.precision)
+        # ranks.py joins the processes, so that Fabric is not to look for a launcher
+        self.fabric = Fabric(accelerator=accelerator, devices=devices, precision=training.precision, plugins=[LightningEnvironment()])
         self.method, self.sets, self.training, self.setting = method, sets, training, setting
         self.phases = method.phases(sets)
         self.position, self.history = _Position(), History()
@@ -127,7 +130,7 @@ class _Run:
 
     def run(self) -> History:
         total = sum(self.epochs_of(phase) for phase in self.phases)
-        self.curves = Curves(self.setting.curves, self.history.rows) if self.setting.curves else None
+        self.curves = Curves(self.setting.curves, self.history.rows) if self.setting.curves and is_writer() else None
         with self.setting.progress.task(self.setting.label, total) as task, _Signals(self._on_signal):
             task.advance(self.position.total_epochs)
             while self.position.phase < len(self.phases):
@@ -160,8 +163,6 @@ class _Run:
             for optimiser in self.optimisers.values():
                 for group in optimiser.param_groups:
                     group["lr"] = rate * _by_steps(self.training, position.epoch * length + position.step) * group.get("lr_factor", 1.0)
-            seed = seed_of(self.setting.seed, position.phase, position.epoch, position.step)
-            torch.manual_seed(seed)
             terms = self.step(phase, streams)
             for name, value in terms.items():
                 position.sums[name] = position.sums.get(name, 0.0) + value
@@ -181,32 +182,39 @@ class _Run:
 
     def step(self, phase: Phase, streams: Mapping[str, Stream]) -> dict[str, float]:
         """Take one optimiser step of every optimiser that the method returned a loss for."""
-        position = self.position
-        batches = {
-            name: stream.batch(seed_of(self.setting.seed, name), *self.place(phase)).to(self.setting.device)
-            for name, stream in streams.items()
-        }
+        position, size = self.position, self.training.micro_batch
+        seed = (self.setting.seed, position.phase, position.epoch, position.step)
+        torch.manual_seed(seed_of(*seed))
+        batches = {name: stream.batch(seed_of(self.setting.seed, name), *self.place(phase)) for name, stream in streams.items()}
         terms: dict[str, float] = {}
-        parts = _micro_batches(batches, self.training.micro_batch)
         for optimiser in self.optimisers.values():
             optimiser.zero_grad(set_to_none=True)
         used: set[str] = set()
-        for share, part in parts:
-            result = self.module.step(part, phase)
-            names = list(result.losses)
-            for number, name in enumerate(names):
-                parameters = [p for group in self.optimisers[name].param_groups for p in group["params"]]
-                last = number == len(names) - 1
-                self.fabric.backward(result.losses[name] * share, inputs=parameters, retain_graph=not last)
-                used.add(name)
-            for name, value in {**result.losses, **result.terms}.items():
-                terms[name] = terms.get(name, 0.0) + share * float(value.detach())
+        for number, (share, part) in enumerate(in_parts(batches, size and size * ranks.count())):
+            with ranks.shared(part) as own:
+                if own.rank is not None:
+                    torch.manual_seed(seed_of(*seed, number, "rank", own.rank))
+                used |= self.learn(own.batches, phase, share * own.share, terms)
+        terms = ranks.added(terms)
         _check_finite(terms, self.setting.label, position.total_epochs)
         for name in sorted(used):
+            ranks.add_gradients(_parameters(self.optimisers[name]))
             if self.training.clip_norm:
                 self.fabric.clip_gradients(self.module, self.optimisers[name], max_norm=self.training.clip_norm)
             self.optimisers[name].step()
         return terms
+
+    def learn(self, batches: Batches, phase: Phase, share: float, terms: dict[str, float]) -> set[str]:
+        """Add the gradients of clips that are ``share`` of a step, and their terms; return whose optimisers they are."""
+        result = self.module.step({name: batch.to(self.setting.device) for name, batch in batches.items()}, phase)
+        names = list(result.losses)
+        for number, name in enumerate(names):
+            last = number == len(names) - 1
+            loss = result.losses[name] * share
+            self.fabric.backward(loss, inputs=_parameters(self.optimisers[name]), retain_graph=not last)
+        for name, value in {**result.losses, **result.terms}.items():
+            terms[name] = terms.get(name, 0.0) + share * float(value.detach())
+        return set(names)
 
     def save_if_due(self) -> None:
         """Save the state every ``training.checkpoint_seconds``."""
@@ -215,7 +223,7 @@ class _Run:
 
     def save(self) -> None:
         """Save the state of the run."""
-        if self.setting.checkpoint is None:
+        if self.setting.checkpoint is None or not is_writer():
             return
         self.setting.checkpoint.save(
             {
@@ -238,7 +246,7 @@ class _Run:
         if self.setting.validate is None:
             return
         self.method.eval()
-        row |= self.setting.validate()
+        row |= ranks.agreed(self.setting.validate)
         value = row["validation"]
         if value < self.history.best_value or (self.history.best_epoch < 0 and not math.isnan(value)):
             self.history.best_value, self.history.best_epoch = value, self.position.total_epochs
@@ -255,11 +263,12 @@ class _Run:
         self.stop_signal = number
 
     def _preempt_if_asked(self) -> None:
-        if self.stop_signal is None:
+        number = ranks.largest(self.stop_signal or 0)
+        if not number:
             return
         self.save()
         where = self.setting.checkpoint.path if self.setting.checkpoint else "nowhere"
-        raise PreemptedError(f"Stopped by signal {self.stop_signal}; the state is in {where}.", hint="the same command with --resume")
+        raise PreemptedError(f"Stopped by signal {number}; the state is in {where}.", hint="the same command with --resume")
 
 
 def train(method: TorchMethod, sets: Sets, training: TrainingConfig, setting: Setting) -> History:
@@ -276,6 +285,7 @@ def train(method: TorchMethod, sets: Sets, training: TrainingConfig, setting: Se
     if saved is not None:
         run.restore(saved)
         setting.progress.note(f"{setting.label}: resumed at epoch {run.position.total_epochs}, step {run.position.step}")
+    ranks.alike(method)
     history = run.run()
     method.eval()
     return history
@@ -300,6 +310,10 @@ def _optimiser(parameters: list[Any], training: TrainingConfig) -> torch.optim.O
     return kind(parameters, lr=training.lr, weight_decay=training.weight_decay)
 
 
+def _parameters(optimiser: torch.optim.Optimizer) -> list[Any]:
+    return [parameter for group in optimiser.param_groups for parameter in group["params"]]
+
+
 def _rate(training: TrainingConfig, epoch: int, epochs: int) -> float:
     """Return the learning rate of an epoch or round (counted from 0)."""
     if epoch < training.warmup_epochs:
@@ -319,33 +333,6 @@ def _by_steps(training: TrainingConfig, step: int) -> float:
     if training.schedule != "step" or training.step_iterations is None:
         return 1.0
     return training.decay ** (step // training.step_iterations)
-
-
-def _micro_batches(batches: Mapping[str, Batch], size: int | None) -> list[tuple[float, Mapping[str, Batch]]]:
-    largest = max(len(batch) for batch in batches.values())
-    if size is None or largest <= size:
-        return [(1.0, batches)]
-    count = -(-largest // size)
-    parts: list[tuple[float, Mapping[str, Batch]]] = []
-    first = next(iter(batches.values()))
-    for number in range(count):
-        part = {name: _part(batch, number, count) for name, batch in batches.items()}
-        parts.append((len(next(iter(part.values()))) / len(first), part))
-    return [(share, part) for share, part in parts if share > 0]
-
-
-def _part(batch: Batch, number: int, count: int) -> Batch:
-    low, high = len(batch) * number // count, len(batch) * (number + 1) // count
-
-    def cut(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {name: cut(each) for name, each in value.items()}
-        if isinstance(value, Features | Images):
-            return value.take(torch.arange(low, high, device=value.device))
-        return value[low:high] if isinstance(value, Tensor | tuple) else value
-
-    partner = _part(batch.partner, number, count) if batch.partner is not None else None
-    return replace(batch, **{name: cut(copy.copy(value)) for name, value in vars(batch).items() if name != "partner"}, partner=partner)
 
 
 def _check_finite(terms: Mapping[str, float], label: str, epoch: int) -> None:

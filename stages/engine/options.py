@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stages.engine.launcher import Process
 from stages.engine.progress import Progress, Silent
 from stages.errors import UsageError
 from stages.workspace import Workspace
@@ -34,10 +35,18 @@ class Shard:
         return "" if self.count == 1 else f".{self.index}-of-{self.count}"
 
 
-def parse_shard(text: str | None) -> Shard:
-    """Read ``i/n`` (counted from 0) or ``auto`` (the variables of a SLURM job array)."""
+def parse_shard(text: str | None, process: Process | None = None) -> Shard:
+    """Read ``i/n`` (counted from 0) or ``auto`` (the variables of a SLURM job array, whose tasks may be several processes each).
+
+    Args:
+        text: what was asked for; None for all of the work.
+        process: which of the processes that share a task's part this is.
+    """
     if text is None:
         return Shard()
+    among = process or Process()
+    if text == "auto" and among.count > 1 and SHARD_INDEX not in os.environ:
+        return Shard(among.rank, among.count)
     if text == "auto":
         try:
             count = int(os.environ[SHARD_COUNT])
@@ -55,7 +64,7 @@ def parse_shard(text: str | None) -> Shard:
             raise UsageError(f"--shard takes i/n or auto, found '{text}'.", hint="for example --shard 0/4 … --shard 3/4") from None
     if not 0 <= index < count:
         raise UsageError(f"--shard {index}/{count}: the index must lie between 0 and {count - 1}.")
-    return Shard(index, count)
+    return Shard(index * among.count + among.rank, count * among.count)
 
 
 @dataclass(frozen=True)

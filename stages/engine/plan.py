@@ -18,6 +18,7 @@ from typing import Any
 from stages.artifacts import store
 from stages.artifacts.fingerprint import fingerprint
 from stages.configuration import differing_keys
+from stages.engine.launcher import is_writer, together
 from stages.engine.options import RunOptions, Shard
 from stages.errors import AqaError, ArtifactError, ForeignArtifactError, ItemsFailedError
 
@@ -111,6 +112,16 @@ def state_of(item: Item) -> State:
     return State.DONE if header.fingerprint == item.fingerprint else State.STALE
 
 
+def _agreed(found: Plan) -> Plan:
+    """Return the plan as the first of the processes that train together found it: it may be done with an item before another looks."""
+    if together().count == 1:
+        return found
+    from stages.engine import ranks  # needs torch, which a plan does not
+
+    states = ranks.agreed(lambda: [state.name for _, state in found.states])
+    return Plan(tuple((item, State[name]) for (item, _), name in zip(found.states, states, strict=True)))
+
+
 def refuse_stale(found: Plan) -> None:
     """Raise exit code 3 where an output was made differently, naming the keys that differ, or is not ours to replace."""
     stale = found.items(State.STALE)
@@ -139,7 +150,7 @@ def run(items: Sequence[Item], work: Callable[[Item], None], options: RunOptions
     Raises:
         ArtifactError: outputs exist that were made differently, and ``--overwrite`` was not given.
     """
-    found = plan(items, options.shard)
+    found = _agreed(plan(items, options.shard))
     if options.dry_run:
         for item, state in found.states:
             verb = "make again" if options.overwrite and state is not State.PENDING else _VERBS[state]
@@ -167,7 +178,7 @@ def run(items: Sequence[Item], work: Callable[[Item], None], options: RunOptions
                     raise
             task.advance(1, item.id)
     record_failures(failures, summary.failed)
-    if options.shard.count == 1:
+    if options.shard.count == 1 and is_writer():
         for other in set(failure_files(log)) - {failures}:  # this run went through the items of every shard
             other.unlink(missing_ok=True)
     return summary
@@ -180,6 +191,8 @@ def failures_file(log: Path, shard: Shard) -> Path:
 
 def record_failures(path: Path, failures: Sequence[Failure]) -> None:
     """Replace the failures of the last run by those of this one; no failures, no file."""
+    if not is_writer():
+        return
     if not failures:
         path.unlink(missing_ok=True)
         return
@@ -211,6 +224,8 @@ def read_failures_file(path: Path) -> list[Failure]:
 
 def write_worklist(folder: Path, ids: Sequence[str]) -> None:
     """Freeze the list of items, so that ``aqa status`` can count what is missing without the inputs."""
+    if not is_writer():
+        return
     with store.replacing_path(folder / WORKLIST) as temporary:
         temporary.write_text(json.dumps(sorted(ids), indent=0), encoding="utf-8")
 

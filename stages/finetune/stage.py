@@ -19,10 +19,11 @@ from stages.datasets.manifest import Manifest
 from stages.datasets.splits import Fold
 from stages.encoders.spec import PretrainedEncoder
 from stages.engine import device as devices
-from stages.engine import loop, plan
+from stages.engine import loop, plan, ranks
 from stages.engine.batch import Clips
 from stages.engine.checkpoint import Checkpoint
 from stages.engine.inputs import Inputs, to_clips
+from stages.engine.launcher import is_writer
 from stages.engine.method import Assessor, wanted
 from stages.engine.opening import Places, open_clips, with_feature_names
 from stages.engine.options import RunOptions
@@ -73,9 +74,10 @@ def run(
     experiment = _Experiment(config, options, name, init, places, start)
     items = experiment.items()
     by_id = dict(zip((item.id for item in items), experiment.parts, strict=True))
-    summary = plan.run(items, lambda item: experiment.train(by_id[item.id], item), options, log=experiment.folder, tolerant=False)
-    if not options.dry_run:
-        experiment.write_index()
+    with ranks.team():
+        summary = plan.run(items, lambda item: experiment.train(by_id[item.id], item), options, log=experiment.folder, tolerant=False)
+        if not options.dry_run and is_writer():
+            experiment.write_index()
     return experiment.folder, summary
 
 
@@ -162,6 +164,8 @@ class _Experiment:
         if job.start:
             made = {"count": 1, "provenance": job.start.documents["provenance"]}
             inputs.append({"role": "model", "fingerprint": job.start.fingerprint, "made_by": [made]})
+        if not is_writer():
+            return
         documents["config"] = dict(item.config)
         documents["provenance"] = provenance(STAGE, VERSION, item.config, inputs, seed=part.seed, torch=torch.__version__)
         store.write(part.output, Artifact(Header("model", STAGE, VERSION, item.fingerprint), arrays, documents))

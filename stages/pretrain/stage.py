@@ -19,11 +19,12 @@ from stages.datasets.manifest import Manifest
 from stages.datasets.splits import Fold
 from stages.encoders.spec import EncoderSpec, PretrainedEncoder, fresh_spec
 from stages.engine import device as devices
-from stages.engine import loop, plan
+from stages.engine import loop, plan, ranks
 from stages.engine.annotations import annotated, names_in
 from stages.engine.batch import Clips, joined
 from stages.engine.checkpoint import Checkpoint
 from stages.engine.inputs import to_clips
+from stages.engine.launcher import is_writer
 from stages.engine.method import Pretext, wanted
 from stages.engine.opening import Places, open_clips, with_feature_names
 from stages.engine.options import RunOptions
@@ -68,7 +69,8 @@ def run(
     items = [work.item(part) for part in work.parts]
     by_id = dict(zip((item.id for item in items), work.parts, strict=True))
     log = work.target if config.protocol else work.target.parent
-    summary = plan.run(items, lambda item: work.train(by_id[item.id], item), options, log=log, tolerant=False)
+    with ranks.team():
+        summary = plan.run(items, lambda item: work.train(by_id[item.id], item), options, log=log, tolerant=False)
     if config.protocol and not options.dry_run:
         plan.write_worklist(work.target, list(by_id))
     return work.target, summary
@@ -147,9 +149,10 @@ class _Pretraining:
             "clips": sorted({record.clip for record in everything} | (self.init.seen if self.init else frozenset())),
             "held_out": sorted(record.clip for record in held_out),
         }
-        self._write(part, item, method, spec, training)
-        assert setting.checkpoint is not None
-        setting.checkpoint.remove()
+        if is_writer():
+            self._write(part, item, method, spec, training)
+            assert setting.checkpoint is not None
+            setting.checkpoint.remove()
 
     def _prepared(self, records: list[Record], method: Pretext, names: Mapping[str, Sequence[str]]) -> Clips:
         rows = [record.row for record in records]

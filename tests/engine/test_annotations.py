@@ -11,8 +11,8 @@ import torch
 from stages.datasets.manifest import Row
 from stages.engine.annotations import END, MISSING, decode, encode, names_of
 from stages.engine.batch import Features
-from stages.engine.loop import _micro_batches
 from stages.engine.method import Context
+from stages.engine.splitting import in_parts
 from stages.errors import UsageError
 from tests.engine import toys
 
@@ -81,7 +81,7 @@ def test_clips__annotations_and_features_follow_their_clips() -> None:
     batch = whole.chosen(range(4, 24)).take([3, 5, 7, 9, 11]).to(torch.device("cpu"))
     assert batch.annotations["position"].tolist() == [7, 9, 11, 13, 15]
     assert batch.annotations["caption"][:, 2].tolist() == [7, 9, 11, 13, 15]
-    parts = [part["train"] for _, part in _micro_batches({"train": batch}, 2)]
+    parts = [part["train"] for _, part in in_parts({"train": batch}, 2)]
     assert [part.annotations["position"].tolist() for part in parts] == [[7], [9, 11], [13, 15]]
     assert [part.features["features"].values.flatten().tolist() for part in parts] == [[7], [9, 11], [13, 15]]
     assert [len(part.features["features"].mask) for part in parts] == [1, 2, 2]

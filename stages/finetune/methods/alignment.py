@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from stages.engine import ranks
+
 Kernel = Literal["laplacian", "rbf"]
 
 
@@ -64,6 +66,7 @@ def mmd(one: Tensor, two: Tensor, kernel: Kernel, bandwidth: float | None = None
         kernel: ``laplacian``, exp(-|x - y|₁ / σ), or ``rbf``, exp(-|x - y|₂² / (2 σ²)).
         bandwidth: σ; None takes the median distance between the points of both samples, in the kernel's own metric.
     """
+    one, two = ranks.gathered(one), ranks.gathered(two)
     both = torch.cat([one, two])
     power = 1 if kernel == "laplacian" else 2
     distances = torch.cdist(both, both, p=power)

@@ -23,6 +23,7 @@ from torch.nn import functional as F
 
 from stages.encoders.real_frames import mean_of_real
 from stages.encoders.standardise import Standardise
+from stages.engine import ranks
 from stages.engine.annotations import MISSING, Kind
 from stages.engine.batch import Batch, Clips
 from stages.engine.inputs import FeatureInput, Inputs
@@ -146,7 +147,7 @@ class C3DAVG(Assessor):
 def class_loss(logits: Tensor, classes: Tensor) -> Tensor:
     """Return the mean cross-entropy over the clips whose class is known, 0 where none is; (N, classes), (N,) → scalar."""
     total = F.cross_entropy(logits, classes, ignore_index=MISSING, reduction="sum")
-    return total / (classes != MISSING).sum().clamp(min=1)
+    return ranks.mean_of(total, (classes != MISSING).sum())
 
 
 def _check_columns(settings: Settings) -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stages.encoders.recurrent import run
+from stages.engine import ranks
 from stages.engine.annotations import END, MISSING
 
 
@@ -84,4 +85,4 @@ def caption_loss(logits: Tensor, sentences: Tensor) -> Tensor:
         sentences: (N, W).
     """
     total = F.cross_entropy(logits.flatten(0, 1), sentences.flatten(), ignore_index=MISSING, reduction="sum")
-    return total / (sentences != MISSING).any(dim=1).sum().clamp(min=1)
+    return ranks.mean_of(total, (sentences != MISSING).any(dim=1).sum())

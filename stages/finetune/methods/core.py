@@ -22,6 +22,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from stages.engine import ranks
 from stages.engine.batch import Batch, Clips
 from stages.engine.method import Context, MethodConfig, Phase, Step
 from stages.engine.targets import TargetConfig
@@ -130,7 +131,8 @@ class CoRe(ExemplarAssessor):
         probability, place = self.tree(pairs)
         leaf = self.leaf_of(difference)
         # each way by itself, since a leaf's error is a mean over the pairs of one way
-        ways = list(zip(*(part.chunk(2) for part in (probability, place, leaf, difference)), strict=True))
+        parts = ([ranks.gathered(way) for way in part.chunk(2)] for part in (probability, place, leaf, difference))
+        ways = list(zip(*parts, strict=True))
         terms = {
             "leaf": torch.stack([F.nll_loss(probability, leaf) for probability, _, leaf, _ in ways]).sum(),
             "place": torch.stack([self._place_loss(place, leaf, difference) for _, place, leaf, difference in ways]).sum(),

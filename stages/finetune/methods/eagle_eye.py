@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from stages.encoders.real_frames import as_factor, coarser
 from stages.encoders.standardise import Standardise
+from stages.engine import ranks
 from stages.engine.batch import Batch, Clips
 from stages.engine.inputs import FeatureInput, Inputs
 from stages.engine.method import Context, MethodConfig, feature_inputs
@@ -240,7 +241,7 @@ class _BatchNorm(nn.BatchNorm1d):
     """Batch normalisation that takes the running statistics for a batch of one clip, which has none of its own."""
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - the name that torch gives it
-        if len(input) > 1:
+        if len(input) > 1 or ranks.is_split():
             return super().forward(input)
         return F.batch_norm(input, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
 

@@ -23,6 +23,7 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 
 from stages.encoders.standardise import Standardise
+from stages.engine import ranks
 from stages.engine.annotations import Kind
 from stages.engine.augment import Augmentation, augment
 from stages.engine.batch import Batch, Clips
@@ -180,7 +181,7 @@ class FALCONS(Assessor):
     def _error(self, output: Tensor, place: int, wanted: Tensor) -> Tensor:
         known = wanted.isfinite()
         error = output[:, place] - (wanted - self.means[place]) / self.deviations[place]
-        return error[known].square().sum() / known.sum().clamp(min=1)
+        return ranks.mean_of(error[known].square().sum(), known.sum())
 
     def _in_units(self, batch: Batch) -> list[Tensor]:
         """Return the execution, and the difficulty where it is learned, in their own units, (N,) each."""

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stages.encoders.standardise import Standardise
+from stages.engine import ranks
 from stages.engine.batch import Batch, Clips
 from stages.engine.inputs import FeatureInput, Inputs
 from stages.engine.method import Assessor, Context, MethodConfig, Phase, Sets, Step, feature_inputs
@@ -152,7 +153,7 @@ class GDLT(Assessor):
         assert batch.target is not None
         gathered = self.gathered(batch)
         terms = {"score": F.mse_loss(self.responses(gathered) @ self.places, batch.target / self.top)}
-        terms["triplet"] = grade_triplets(gathered, self.settings.margin)
+        terms["triplet"] = grade_triplets(ranks.gathered(gathered), self.settings.margin)
         return Step({"main": terms["score"] + self.settings.triplet_weight * terms["triplet"]}, terms)
 
     @torch.no_grad()

@@ -28,6 +28,7 @@ from torch.nn import functional as F
 
 from stages.encoders.real_frames import mean_of_real
 from stages.encoders.standardise import Standardise
+from stages.engine import ranks
 from stages.engine.batch import Batch, Clips
 from stages.engine.inputs import FeatureInput, Inputs, PatchInput
 from stages.engine.method import Assessor, Context, MethodConfig, Phase, Step, feature_inputs
@@ -172,7 +173,8 @@ def alikeness(encoded: Tensor, mask: Tensor) -> Tensor:
     unit = F.normalize(encoded[mask], dim=-1)
     cosines = unit @ unit.transpose(1, 2)
     pairs = torch.tensor(list(combinations(range(encoded.shape[2]), 2)), device=encoded.device)
-    return cosines[:, pairs[:, 0], pairs[:, 1]].abs().mean()
+    found = cosines[:, pairs[:, 0], pairs[:, 1]].abs()
+    return ranks.mean_of(found.sum(), torch.tensor(found.numel()))
 
 
 class JRG(Assessor):

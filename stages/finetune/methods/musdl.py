@@ -18,6 +18,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from stages.engine import ranks
 from stages.engine.annotations import Kind
 from stages.engine.batch import Batch, Clips
 from stages.engine.inputs import FeatureInput
@@ -125,7 +126,7 @@ class MUSDL(MeanFeatureAssessor):
         known = ~marks.isnan()
         wanted = score_distribution(marks.nan_to_num(self.settings.low), self.places, self.settings.sigma * self._step())
         wrong = F.kl_div(self(batch).log_softmax(dim=2), wanted, reduction="none").sum(dim=2) * known
-        return Step({"main": (wrong.sum(dim=0) / known.sum(dim=0).clamp(min=1)).sum()})
+        return Step({"main": ranks.mean_of(wrong.sum(dim=0), known.sum(dim=0)).sum()})
 
     @torch.no_grad()
     def predict(self, batch: Batch, reference: Batch | None = None) -> Mapping[str, Tensor]:

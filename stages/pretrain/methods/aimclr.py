@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stages.encoders.spec import PoseSpec
+from stages.engine import ranks
 from stages.engine.batch import Batch, Clips
 from stages.engine.inputs import Inputs
 from stages.engine.method import MethodConfig, Phase, Pretext, Sets, Step
@@ -128,7 +129,7 @@ class AimCLR(Pretext):
         contrast = contrastive(logits, positives)
         divergence = torch.stack([d3m(other, logits) for other in others]).mean()
         if self.training:
-            self.enqueue(keys)
+            self.enqueue(ranks.gathered(keys))
             self.taken += 1
         terms = {"contrast": contrast, "divergence": divergence, "retrieval": (logits.argmax(dim=1) == 0).float().mean()}
         return Step({"main": contrast + divergence}, terms)

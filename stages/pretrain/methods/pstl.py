@@ -20,6 +20,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from stages.encoders.spec import PoseSpec
+from stages.engine import ranks
 from stages.engine.batch import Batch
 from stages.engine.inputs import Inputs
 from stages.engine.method import MethodConfig, Phase, Pretext, Step
@@ -103,7 +104,8 @@ def barlow_twins(one: Tensor, two: Tensor, balance: float) -> Tensor:
         two: (N, D), row by row of the same clips.
         balance: λ.
     """
-    correlation = _standardised(one.float()).T @ _standardised(two.float()) / len(one)
+    one, two = ranks.gathered(one.float()), ranks.gathered(two.float())
+    correlation = _standardised(one).T @ _standardised(two) / len(one)
     agreement = correlation.diagonal()
     others = correlation.square().sum() - agreement.square().sum()
     return (1 - agreement).square().sum() + balance * others

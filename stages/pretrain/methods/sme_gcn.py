@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from stages.encoders.spec import PoseSpec
+from stages.engine import ranks
 from stages.engine.augment import Augmentation, augment
 from stages.engine.batch import Batch
 from stages.engine.inputs import Inputs
@@ -66,6 +67,7 @@ class SMEGCN(Pretext):
         batch = batches["train"]
         views = [self.view(batch, name) for name in self.settings.masks]
         features = self.projection(self.encoder(torch.cat(views), torch.cat([batch.mask, batch.mask])))
+        features = torch.cat([ranks.gathered(each) for each in features.chunk(2)])
         return Step({"main": nt_xent(features, self.settings.temperature)}, {"retrieval": retrieval(features)})
 
     def view(self, batch: Batch, mask: MaskName) -> Tensor:
